@@ -1,0 +1,86 @@
+"""What composing answers: plain values, ready to be put into a response."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from function import names
+from function.refusal import Refused
+
+Manifest = dict[str, Any]
+"""A Kubernetes object, or a part of one, as plain values."""
+
+Status = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition of the composite resource and its claim.
+
+    Its message holds no time stamps and no counters: an unchanged world gives an unchanged
+    condition, or Crossplane would reconcile without end.
+    """
+
+    type: str
+    status: Status
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A result of severity warning: what the user should look at. What is composed stands."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Selector:
+    """One object that Crossplane is asked to fetch before the function is called again."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A composed resource that is wanted, and whether the observed one is ready."""
+
+    manifest: Manifest
+    ready: bool
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The answer to one call.
+
+    Attributes:
+        resources: the composed resources, by their names in the composition. Complete or empty: a
+            resource that is left out is deleted by Crossplane.
+        status: fields of the composite resource's status.
+        conditions: conditions of the composite resource and its claim.
+        warnings: what the user should look at.
+        requirements: objects that must be known to compose, by name of the requirement.
+        refusal: why nothing is composed; Crossplane keeps the last good state.
+        unready: whether the composite resource is not ready although nothing that it composes says
+            so.
+        ttl_seconds: after how many seconds at the latest Crossplane asks again.
+    """
+
+    resources: Mapping[str, Composed] = field(default_factory=dict)
+    status: Manifest = field(default_factory=dict)
+    conditions: tuple[Condition, ...] = ()
+    warnings: tuple[Advice, ...] = ()
+    requirements: Mapping[str, Selector] = field(default_factory=dict)
+    refusal: Refused | None = None
+    unready: bool = False
+    ttl_seconds: int = 60
+
+    @classmethod
+    def refused(cls, refusal: Refused) -> "Composition":
+        """Nothing but the refusal and its condition, the only thing that outlives it."""
+        condition = Condition(names.CONFIGURED, "False", refusal.reason, refusal.message)
+        return cls(refusal=refusal, conditions=(condition,))

@@ -1,0 +1,79 @@
+"""The kinds of value that several fields of the API have."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from function.validation import Rule, echo, refuse
+
+MAX_QUANTITY: Final = 64
+"""The longest quantity, in characters."""
+
+_NO_OBJECT_NAME = (
+    "'{}' is no name of a Kubernetes object: use lower-case letters, digits, '-' and '.'"
+)
+_NO_DATA_KEY = "'{}' is no key of a Secret or ConfigMap: use letters, digits, '-', '_' and '.'"
+_NO_VARIABLE = (
+    "'{}' is no name of an environment variable: use letters, digits, '_', '-' and '.', "
+    "and no digit first"
+)
+_QUANTITY = re.compile(
+    r"(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?",
+)
+
+
+def _quantity(value: object) -> int | str:
+    """A Kubernetes quantity: a whole number or a string such as 500m or 1Gi."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and len(value) <= MAX_QUANTITY and _QUANTITY.fullmatch(value):
+        return value
+    raise refuse(f"{echo(value)} is no quantity: write one such as 500m or 1Gi")
+
+
+_OBJECT_NAME = Rule(
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", _NO_OBJECT_NAME
+)
+ObjectName = Annotated[str, Field(min_length=1, max_length=253), _OBJECT_NAME]
+DataKey = Annotated[
+    str, Field(min_length=1, max_length=253), Rule(r"[-._a-zA-Z0-9]+", _NO_DATA_KEY)
+]
+VariableName = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    Rule(r"[-._a-zA-Z][-._a-zA-Z0-9]*", _NO_VARIABLE),
+]
+Image = Annotated[
+    str,
+    Field(min_length=1, max_length=512),
+    Rule(
+        r"[!-~]+",
+        "'{}' is no image reference: write one such as ghcr.io/berriai/litellm:v1.108.11, "
+        "without blanks",
+    ),
+]
+Quantities = Annotated[
+    dict[
+        str, Annotated[int | str, PlainValidator(_quantity), WithJsonSchema({"x-quantity": True})]
+    ],
+    Field(max_length=16),
+]
+MetadataKey = Annotated[
+    str,
+    Rule(
+        r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
+        "'{}' is no key of a label or annotation: use [prefix/]name, where the name has at most "
+        "63 letters, digits, '-', '_' and '.'",
+    ),
+]
+LabelValue = Annotated[
+    str,
+    Field(max_length=63),
+    Rule(
+        r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?",
+        "'{}' is no label's value: use letters, digits, '-', '_' and '.', beginning and ending "
+        "with a letter or digit",
+    ),
+]

@@ -1,0 +1,131 @@
+"""The gRPC shell: a request's protobuf to plain values, the core's answer to a response."""
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from crossplane.function import logging, resource, response
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
+
+from function import names, resources, wire
+from function.compose import Request, compose
+from function.composition import Composition
+from function.refusal import Refused
+
+_STATUS = {
+    "True": fnv1.STATUS_CONDITION_TRUE,
+    "False": fnv1.STATUS_CONDITION_FALSE,
+    "Unknown": fnv1.STATUS_CONDITION_UNKNOWN,
+}
+
+
+class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
+    """Runs the function. Stateless: any number of calls may run at once."""
+
+    def __init__(self) -> None:
+        """Takes the SDK's logger, which the server has configured."""
+        self.log = logging.get_logger()
+
+    async def RunFunction(
+        self, req: fnv1.RunFunctionRequest, _: object
+    ) -> fnv1.RunFunctionResponse:
+        """Answers one request. Never raises: what goes wrong is a fatal result."""
+        log = self.log.bind(tag=req.meta.tag)
+        log.debug("Running function")
+        try:
+            composition = compose(read_request(req))
+        except Exception as error:  # noqa: BLE001  # A defect must not cost a user his gateway.
+            # Neither the error's text nor the frames' values: they could hold a credential.
+            log.error(  # noqa: TRY400
+                "Cannot compose",
+                error=type(error).__name__,
+                at=[f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)],
+            )
+            composition = Composition.refused(
+                Refused(
+                    names.REASON_INTERNAL_ERROR,
+                    "The function failed, and nothing was changed: this is a defect, please report "
+                    "it with the function's log.",
+                )
+            )
+        if composition.refusal is not None:
+            log.info("Refused", reason=composition.refusal.reason)
+        return write_response(req, composition)
+
+
+def read_request(req: fnv1.RunFunctionRequest) -> Request:
+    """The request as plain values, of what the core looks at."""
+    return Request(
+        composite=wire.read(req.observed.composite.resource),
+        observed={
+            name: wire.read(req.observed.resources[name].resource)
+            for name in resources.KINDS
+            if name in req.observed.resources
+        },
+        fetched={
+            name: wire.read(found.items[0].resource) if found.items else None
+            for name, found in req.required_resources.items()
+            if name in resources.KINDS
+        },
+        settings=wire.read(req.input),
+    )
+
+
+def write_response(
+    req: fnv1.RunFunctionRequest, composition: Composition
+) -> fnv1.RunFunctionResponse:
+    """The response to a request: what earlier steps desired stays, the composition is added."""
+    rsp = response.to(req)
+    rsp.meta.ttl.FromSeconds(composition.ttl_seconds)
+    for name, composed in composition.resources.items():
+        desired = rsp.desired.resources[name]
+        resource.update(desired, composed.manifest)
+        desired.ready = fnv1.READY_TRUE if composed.ready else fnv1.READY_FALSE
+    if composition.status:
+        _update_status(rsp, composition.status)
+    if composition.unready:
+        rsp.desired.composite.ready = fnv1.READY_FALSE
+    for name, wanted in composition.requirements.items():
+        response.require_resources(
+            rsp,
+            name,
+            wanted.api_version,
+            wanted.kind,
+            match_name=wanted.name,
+            namespace=wanted.namespace,
+        )
+    for condition in composition.conditions:
+        rsp.conditions.append(
+            fnv1.Condition(
+                type=condition.type,
+                status=_STATUS[condition.status],
+                reason=condition.reason,
+                message=condition.message,
+                target=fnv1.TARGET_COMPOSITE_AND_CLAIM,
+            )
+        )
+    for warning in composition.warnings:
+        _add_result(rsp, fnv1.SEVERITY_WARNING, warning.reason, warning.message)
+    if composition.refusal is not None:
+        refusal = composition.refusal
+        _add_result(rsp, fnv1.SEVERITY_FATAL, refusal.reason, refusal.message)
+    return rsp
+
+
+def _update_status(rsp: fnv1.RunFunctionResponse, status: Mapping[str, Any]) -> None:
+    """Adds to the status; fields of earlier steps stay."""
+    rsp.desired.composite.resource.get_or_create_struct("status").update(dict(status))
+
+
+def _add_result(
+    rsp: fnv1.RunFunctionResponse, severity: fnv1.Severity, reason: str, message: str
+) -> None:
+    rsp.results.append(
+        fnv1.Result(
+            severity=severity,
+            reason=reason,
+            message=message,
+            target=fnv1.TARGET_COMPOSITE_AND_CLAIM,
+        )
+    )

@@ -1,0 +1,5 @@
+"""The kind of router that runs the LiteLLM proxy."""
+
+from function.litellm.plan import make as plan
+
+__all__ = ["plan"]

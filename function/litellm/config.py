@@ -1,0 +1,60 @@
+"""LiteLLM's config.yaml."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import yaml
+
+from function import names
+from function.api import AIModel
+from function.refusal import Refused
+
+MAX_BYTES: Final = 1024 * 1024
+"""What the API server lets a ConfigMap hold, keys and values together."""
+
+REQUEST_TIMEOUT_SECONDS: Final = 600
+"""How long a call may take. The pods' grace period is made to let such a call finish."""
+
+
+def text(models: Iterable[AIModel]) -> str:
+    """The config.yaml that offers these models; the same text for the same models in any order.
+
+    Raises:
+        Refused: it does not fit into a ConfigMap.
+    """
+    entries = sorted((_entry(model) for model in models), key=_order)
+    config = {
+        "model_list": entries,
+        "litellm_settings": {"request_timeout": REQUEST_TIMEOUT_SECONDS},
+        "general_settings": {"master_key": f"os.environ/{names.MASTER_KEY_VARIABLE}"},
+    }
+    # The C dumper is ten times faster, and there in every wheel of PyYAML.
+    result = yaml.dump(config, Dumper=yaml.CSafeDumper, allow_unicode=True, width=2**31 - 1)
+    size = len(result.encode()) + len(names.CONFIG_KEY)
+    if size > MAX_BYTES:
+        raise Refused(
+            names.REASON_CONFIG_TOO_LARGE,
+            f"spec.aiModels makes a config.yaml of {size} bytes, and a ConfigMap holds at most "
+            f"{MAX_BYTES}: offer fewer models, or use shorter values.",
+        )
+    return result
+
+
+def digest(config: str) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a config."""
+    return hashlib.sha256(config.encode()).hexdigest()[:16]
+
+
+def _entry(model: AIModel) -> dict[str, Any]:
+    params = {"model": model.name}
+    if model.api_base is not None:
+        params["api_base"] = model.api_base
+    if model.api_version is not None:
+        params["api_version"] = model.api_version
+    return {"model_name": model.offered_as, "litellm_params": params}
+
+
+def _order(entry: dict[str, Any]) -> tuple[str, str]:
+    return entry["model_name"], json.dumps(entry["litellm_params"], sort_keys=True)

@@ -1,0 +1,70 @@
+"""The plan of a LiteLLM gateway: every decision that its composed resources are written from."""
+
+from typing import Final
+
+from function import names
+from function.api import Input, Spec
+from function.composition import Manifest
+from function.litellm import config, providers
+from function.master_key import MasterKey
+from function.plan import Plan
+from function.router import Router
+
+IMAGE: Final = "ghcr.io/berriai/litellm:v1.108.11"
+"""The image where neither the router nor the platform team names one: LiteLLM's long-term line."""
+
+_DEFAULT_RESOURCES: Final[Manifest] = {
+    # 320 MiB idle and up to 540 MiB after use were measured; a limit of 512Mi kills it. Start-up
+    # takes a whole core for ten seconds, so there is no small limit on CPU.
+    "requests": {"cpu": "250m", "memory": "640Mi"},
+    "limits": {"cpu": "2", "memory": "1Gi"},
+}
+
+_SETTINGS: Final = {
+    "HOME": "/tmp",  # noqa: S108  # The one writable folder on a read-only root.
+    # Stops LiteLLM's only fetch from the internet at start.
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
+
+
+def make(router: Router, settings: Input, master_key: MasterKey) -> Plan:
+    """The plan for a router.
+
+    Raises:
+        Refused: its configuration does not fit into a ConfigMap.
+    """
+    spec = router.spec
+    text = config.text(spec.ai_models)
+    wanted = spec.deployment
+    return Plan(
+        router=router,
+        image=wanted.image or settings.image or IMAGE,
+        args=("--config", names.CONFIG_PATH, "--port", str(spec.port)),
+        env=_environment(spec, master_key),
+        resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
+        config=text,
+        config_hash=config.digest(text),
+        request_timeout_seconds=config.REQUEST_TIMEOUT_SECONDS,
+        master_key=master_key,
+    )
+
+
+def _environment(spec: Spec, master_key: MasterKey) -> list[Manifest]:
+    """The container's variables: the function's own by name, then the user's, which win."""
+    secret = spec.credentials.secret_ref.name or names.DEFAULT_CREDENTIALS_SECRET
+    own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
+    for name in providers.variables(model.provider for model in spec.ai_models):
+        # Optional: a key that is missing costs its own models their calls and nothing else.
+        own[name] = _from_secret(secret, name) | {}
+        own[name]["valueFrom"]["secretKeyRef"]["optional"] = True
+    # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
+    # more clearly than one that crashes.
+    own[names.MASTER_KEY_VARIABLE] = _from_secret(master_key.secret, master_key.key)
+    users = [variable.manifest() for variable in spec.deployment.env]
+    for variable in users:
+        own.pop(variable["name"], None)
+    return [{"name": name, **own[name]} for name in sorted(own)] + users
+
+
+def _from_secret(name: str, key: str) -> Manifest:
+    return {"valueFrom": {"secretKeyRef": {"name": name, "key": key}}}

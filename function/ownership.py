@@ -1,0 +1,67 @@
+"""Whose an object is. Nothing foreign is ever taken over.
+
+Crossplane applies a composed resource by force over any object of that name that no one controls,
+and deletes it later with the composite resource. So before a name is composed for the first time
+the object of that name is asked for; while the answer is not there, nothing is composed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from function import names
+from function.composition import Selector
+from function.refusal import Refused
+from function.router import Router
+
+
+def is_own(found: Mapping[str, Any], router: Router, wanted: Selector) -> bool:
+    """Whether an observed composed resource is the wanted object and no one else's.
+
+    Crossplane shows a function only resources that its composite resource refers to, so one that
+    has no controller (as in `composition render`) is taken for the router's own.
+    """
+    metadata = found.get("metadata") or {}
+    controller = _controller(metadata)
+    return (
+        metadata.get("name") == wanted.name
+        and metadata.get("namespace", wanted.namespace) == wanted.namespace
+        and (controller is None or controller.get("uid") == router.uid)
+    )
+
+
+def check_free(
+    found: Mapping[str, Any] | None, router: Router, wanted: Selector, *, adopt: bool = False
+) -> None:
+    """Refuses a name that an object of someone else's has.
+
+    Args:
+        found: the object of that name in the cluster, or None.
+        router: whose name it is to become.
+        wanted: the name.
+        adopt: whether an object that no one controls may be taken over.
+
+    Raises:
+        Refused: the name is taken.
+    """
+    if found is None:
+        return
+    controller = _controller(found.get("metadata") or {})
+    if controller is None and adopt:
+        return
+    if controller is not None and controller.get("uid") == router.uid:
+        return  # The router's own, which Crossplane's cache does not yet show as observed.
+    owner = (
+        f"belongs to {controller['kind']} '{controller['name']}'"
+        if controller
+        else "is not its own"
+    )
+    raise Refused(
+        names.REASON_NAME_TAKEN,
+        f"{wanted.kind} '{wanted.name}' already exists in namespace '{wanted.namespace}' and "
+        f"{owner}: delete it, or give the {names.KIND} another name.",
+    )
+
+
+def _controller(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    owners = metadata.get("ownerReferences") or []
+    return next((owner for owner in owners if owner.get("controller")), None)

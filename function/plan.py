@@ -1,0 +1,34 @@
+"""A plan: every decision about a gateway, before any Kubernetes object is written."""
+
+from dataclasses import dataclass
+
+from function.composition import Manifest
+from function.master_key import MasterKey
+from function.router import Router
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the composed resources are written from; each kind of router makes one.
+
+    Attributes:
+        router: whose gateway it is.
+        image: the container's image.
+        args: the arguments of the image's own entry point.
+        env: the container's environment, in order, as Kubernetes EnvVars.
+        resources: the container's compute resources.
+        config: the text of the configuration file.
+        config_hash: its digest.
+        request_timeout_seconds: how long a call may last, which a pod that stops waits for.
+        master_key: where the master key is.
+    """
+
+    router: Router
+    image: str
+    args: tuple[str, ...]
+    env: list[Manifest]
+    resources: Manifest
+    config: str
+    config_hash: str
+    request_timeout_seconds: int
+    master_key: MasterKey

@@ -1,0 +1,16 @@
+"""A refusal: why a router cannot be composed."""
+
+
+class Refused(Exception):  # noqa: N818  # It is an answer to the user, not an error of the program.
+    """Nothing is composed, so that Crossplane keeps the last good state.
+
+    Attributes:
+        reason: a reason of the condition Configured, from `function.names`.
+        message: one sentence with the field, the value and the remedy; it holds no credential.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        """Takes the reason and the sentence."""
+        super().__init__(message)
+        self.reason = reason
+        self.message = message

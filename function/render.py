@@ -1,0 +1,328 @@
+"""`modelrouter render`: what a cluster would compose, with no cluster.
+
+It plays Crossplane's part around the same function that Crossplane calls, over gRPC in this
+process: it hands over the observed state, looks up what the function requires, calls again until
+that is stable, and puts Crossplane's own metadata on what comes back. A test holds the output
+against `crossplane composition render`.
+"""
+
+import asyncio
+import base64
+import os
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import yaml
+from crossplane.function import logging
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
+
+from function import api, fn, names, server, wire
+from function.composition import Manifest
+from function.validation import unknown_fields
+
+_MAX_CALLS: Final = 5
+"""How often Crossplane calls a function whose requirements change."""
+_RESOURCE_NAME: Final = "crossplane.io/composition-resource-name"
+_DEFAULT_NAMESPACE: Final = "default"
+_TIME: Final = "2024-01-01T00:00:00Z"
+"""Stands for all times of conditions, as in `crossplane composition render`."""
+_PLACEHOLDER: Final = "placeholder: a random master key is made on the cluster"
+_STATUS: Final = {
+    fnv1.STATUS_CONDITION_TRUE: "True",
+    fnv1.STATUS_CONDITION_FALSE: "False",
+    fnv1.STATUS_CONDITION_UNKNOWN: "Unknown",
+}
+
+
+class RenderError(Exception):
+    """The input cannot be rendered; the text names the file or field and the remedy."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What one ModelRouter is composed of.
+
+    Attributes:
+        xr: the composite resource with its status.
+        composed: the composed objects, in the order of their names in the composition.
+        results: the function's results, as objects of kind Result.
+    """
+
+    xr: Manifest
+    composed: Sequence[Manifest]
+    results: Sequence[Manifest]
+
+    @property
+    def notes(self) -> list[str]:
+        """The messages of the results."""
+        return [result["message"] for result in self.results]
+
+    def documents(self, *, xr: bool, results: bool) -> list[Manifest]:
+        """The objects to show."""
+        return [*([self.xr] if xr else []), *self.composed, *(self.results if results else [])]
+
+
+def render(
+    files: Iterable[Path], *, observed: Iterable[Path] = (), required: Iterable[Path] = ()
+) -> list[Rendered]:
+    """Renders all ModelRouters in the files.
+
+    Args:
+        files: YAML files of ModelRouters (or XModelRouters), or folders of them.
+        observed: YAML of composed resources, each with its composition-resource-name annotation.
+        required: YAML of other objects of the cluster.
+
+    Raises:
+        RenderError: something in the input is refused, by the API or by the function.
+    """
+    routers = [_admit(document, path) for path, document in _load(files)]
+    if not routers:
+        raise RenderError(f"no {names.KIND} in the files: nothing to render")
+    present = [document for _, document in _load(observed)]
+    others = [_stored(document) for _, document in _load(required)]
+    # Neither the function's log nor gRPC's is for whoever renders.
+    logging.configure(level=logging.Level.DISABLED)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    return asyncio.run(_render(routers, present, others))
+
+
+def to_yaml(document: Manifest) -> str:
+    """One object as YAML, with sorted keys and texts of several lines as they are."""
+    return yaml.dump(document, Dumper=_Dumper, allow_unicode=True, width=2**31 - 1)
+
+
+def write(documents: Iterable[Manifest], folder: Path) -> None:
+    """Writes each object into a file of its own, `<kind>-<name>.yaml`.
+
+    Raises:
+        RenderError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for document in documents:
+            name = document.get("metadata", {}).get("name") or document.get("reason")
+            path = folder / f"{document['kind'].lower()}-{name}.yaml"
+            path.write_text(to_yaml(document), encoding="utf-8")
+    except OSError as error:
+        raise RenderError(f"cannot write '{error.filename}': {error.strerror}") from None
+
+
+async def _render(
+    routers: Sequence[Manifest], observed: Sequence[Manifest], others: Sequence[Manifest]
+) -> list[Rendered]:
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"unix:{folder}/function"
+        served, _ = server.build(fn.FunctionRunner())
+        served.add_insecure_port(address)
+        await served.start()
+        try:
+            async with grpc.aio.insecure_channel(address) as channel:
+                stub = grpcv1.FunctionRunnerServiceStub(channel)
+                return [await _render_one(stub, xr, observed, others) for xr in routers]
+        finally:
+            await served.stop(None)
+
+
+async def _render_one(
+    stub: grpcv1.FunctionRunnerServiceStub,
+    xr: Manifest,
+    observed: Sequence[Manifest],
+    others: Sequence[Manifest],
+) -> Rendered:
+    request = fnv1.RunFunctionRequest()
+    request.observed.composite.resource.update(xr)
+    for document in observed:
+        name = (document.get("metadata") or {}).get("annotations", {}).get(_RESOURCE_NAME)
+        if not name:
+            raise RenderError(
+                f"observed {_title(document)} has no annotation {_RESOURCE_NAME}: add it, with the "
+                f"name of the composed resource, such as {names.DEPLOYMENT}"
+            )
+        request.observed.resources[name].resource.update(document)
+    response = await _call(stub, request, [*observed, *others])
+    for result in response.results:
+        if result.severity == fnv1.SEVERITY_FATAL:
+            raise RenderError(f"{_title(xr)}: {result.message}")
+    known = {_identity(document) for document in (*observed, *others)}
+    return Rendered(
+        xr=_status_of(xr, response),
+        composed=[
+            _composed(xr, name, wire.read(desired.resource), known)
+            for name, desired in sorted(response.desired.resources.items())
+        ],
+        results=[
+            {
+                "apiVersion": "render.crossplane.io/v1beta1",
+                "kind": "Result",
+                "severity": fnv1.Severity.Name(result.severity).removeprefix("SEVERITY_").title(),
+                "reason": result.reason,
+                "message": f'Pipeline step "gateway": {result.message}',
+            }
+            for result in response.results
+        ],
+    )
+
+
+async def _call(
+    stub: grpcv1.FunctionRunnerServiceStub,
+    request: fnv1.RunFunctionRequest,
+    objects: Sequence[Manifest],
+) -> fnv1.RunFunctionResponse:
+    """Calls until what the function requires is stable, as Crossplane does."""
+    by_identity = {_identity(document): document for document in objects}
+    requirements = None
+    for _ in range(_MAX_CALLS):
+        response: fnv1.RunFunctionResponse = await stub.RunFunction(request)
+        if response.requirements == requirements:
+            break
+        requirements = response.requirements
+        request.ClearField("required_resources")
+        for name, wanted in requirements.resources.items():
+            found = request.required_resources[name]
+            key = (wanted.api_version, wanted.kind, wanted.namespace, wanted.match_name)
+            if key in by_identity:
+                found.items.add().resource.update(by_identity[key])
+    return response
+
+
+def _admit(document: Manifest, path: Path) -> Manifest:
+    """What the API server and kubectl check before the function sees the object."""
+    kind, version = document.get("kind"), document.get("apiVersion")
+    if kind not in (names.KIND, names.LEGACY_KIND) or version != names.API_VERSION:
+        raise RenderError(
+            f"{path}: {version} {kind} is no {names.API_VERSION} {names.KIND}: pass other objects "
+            "with --required or --observed"
+        )
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        raise RenderError(f"{path}: metadata.name is missing: give the {names.KIND} a name")
+    for field in unknown_fields(api.Spec, document.get("spec"), "spec"):
+        if kind == names.KIND or field.count(".") > 1:  # Legacy machinery lies right under spec.
+            raise RenderError(f"{path}: unknown field {field}: remove it or mend its name")
+    if kind == names.KIND:
+        # As kubectl does.
+        metadata = {"namespace": _DEFAULT_NAMESPACE, **metadata}
+    key = (
+        f"{names.GROUP}/v1alpha1, Kind={kind}\0{metadata.get('namespace', '')}\0{metadata['name']}"
+    )
+    metadata = {"uid": str(uuid.uuid5(uuid.UUID(int=0), key)), **metadata}
+    return {**document, "metadata": metadata}
+
+
+def _stored(document: Manifest) -> Manifest:
+    """The object as the API server stores it: a Secret's stringData becomes data."""
+    if document.get("kind") != "Secret" or "stringData" not in document:
+        return document
+    written = {
+        key: base64.b64encode(str(value).encode()).decode()
+        for key, value in document["stringData"].items()
+    }
+    rest = {key: value for key, value in document.items() if key != "stringData"}
+    return {**rest, "data": {**(document.get("data") or {}), **written}}
+
+
+def _composed(xr: Manifest, name: str, manifest: Manifest, known: set[tuple[str, ...]]) -> Manifest:
+    """A composed object with the metadata that Crossplane gives it."""
+    metadata = manifest["metadata"]
+    owner, spec = xr["metadata"], xr["spec"]
+    labels = {"crossplane.io/composite": owner["name"]}
+    if claim := spec.get("claimRef"):
+        labels["crossplane.io/claim-name"] = claim["name"]
+        labels["crossplane.io/claim-namespace"] = claim["namespace"]
+    if name == names.MASTER_KEY and _identity(manifest) not in known:
+        data = base64.b64encode(_PLACEHOLDER.encode()).decode()
+        manifest = {**manifest, "data": {names.MASTER_KEY_VARIABLE: data}}
+    return {
+        **manifest,
+        "metadata": {
+            **metadata,
+            "labels": {**metadata["labels"], **labels},
+            "annotations": {**metadata.get("annotations", {}), _RESOURCE_NAME: name},
+            "ownerReferences": [
+                {
+                    "apiVersion": xr["apiVersion"],
+                    "kind": xr["kind"],
+                    "name": owner["name"],
+                    "uid": owner["uid"],
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+    }
+
+
+def _status_of(xr: Manifest, response: fnv1.RunFunctionResponse) -> Manifest:
+    """The composite resource as the function leaves it; Crossplane adds conditions of its own."""
+    conditions = [
+        {
+            "type": condition.type,
+            "status": _STATUS[condition.status],
+            "reason": condition.reason,
+            "message": condition.message,
+            "lastTransitionTime": _TIME,
+        }
+        for condition in response.conditions
+    ]
+    status = wire.read(response.desired.composite.resource).get("status", {})
+    keep = ("name", "namespace")
+    return {
+        "apiVersion": xr["apiVersion"],
+        "kind": xr["kind"],
+        "metadata": {key: xr["metadata"][key] for key in keep if key in xr["metadata"]},
+        "status": {**status, "conditions": conditions},
+    }
+
+
+def _load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
+    """All objects of YAML files and of folders of them."""
+    for path in paths:
+        files = (
+            sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml"))
+            if path.is_dir()
+            else [path]
+        )
+        for file in files:
+            try:
+                documents = list(yaml.load_all(file.read_text(encoding="utf-8"), yaml.CSafeLoader))
+            except OSError as error:
+                raise RenderError(f"cannot read '{file}': {error.strerror}") from None
+            except (yaml.YAMLError, UnicodeDecodeError) as error:
+                raise RenderError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+            for document in documents:
+                if document is None:
+                    continue
+                if not isinstance(document, dict):
+                    raise RenderError(f"{file}: a document is no object: write apiVersion, kind, …")
+                yield file, document
+
+
+def _identity(document: Mapping[str, Any]) -> tuple[str, ...]:
+    metadata = document.get("metadata") or {}
+    return (
+        str(document.get("apiVersion")),
+        str(document.get("kind")),
+        str(metadata.get("namespace", "")),
+        str(metadata.get("name")),
+    )
+
+
+def _title(document: Mapping[str, Any]) -> str:
+    return f"{document.get('kind')} '{(document.get('metadata') or {}).get('name')}'"
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Shows a text of several lines as such: config.yaml is to be read."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in data else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)

@@ -1,0 +1,94 @@
+"""A router: who asks for a gateway, and what for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from function import api, names
+from function.refusal import Refused
+from function.validation import parse, shorten
+
+# Kubernetes' rule for the name of a Service (RFC 1035), the strictest of the composed kinds'.
+_SERVICE_NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_MAX_SERVICE_NAME: Final = 63
+
+
+@dataclass(frozen=True)
+class Router:
+    """A ModelRouter as the core sees it, whichever of its forms it came in.
+
+    Attributes:
+        name: what the composed objects are named after: the composite resource, or its claim.
+        namespace: where they are composed: the composite resource's, or its claim's.
+        uid: the composite resource's, by which owned objects are known.
+        spec: what is asked for.
+    """
+
+    name: str
+    namespace: str
+    uid: str
+    spec: api.Spec
+
+
+def read(composite: Mapping[str, Any]) -> Router:
+    """The router that a composite resource describes.
+
+    Args:
+        composite: the observed composite resource, as plain values.
+
+    Raises:
+        Refused: it has no namespace to compose into, a name that cannot be a Service's, or a spec
+            that breaks a rule of the API.
+    """
+    metadata = _object(composite.get("metadata"))
+    spec = composite.get("spec")
+    if spec is None:
+        raise Refused(names.REASON_INVALID_SPEC, "spec is missing: it is required.")
+    name, namespace = _identity(metadata, _object(spec))
+    _check_name(name)
+    return Router(
+        name=name,
+        namespace=namespace,
+        uid=_text(metadata.get("uid")),
+        spec=parse(api.Spec, spec, "spec", names.REASON_INVALID_SPEC),
+    )
+
+
+def _identity(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and namespace: a namespaced resource's own, else those of the claim it was made for."""
+    if namespace := _text(metadata.get("namespace")):
+        return _text(metadata.get("name")), namespace
+    claim = _object(spec.get("claimRef"))
+    name, namespace = _text(claim.get("name")), _text(claim.get("namespace"))
+    if name and namespace:
+        return name, namespace
+    raise Refused(
+        names.REASON_NO_NAMESPACE,
+        f"'{shorten(_text(metadata.get('name')))}' has no namespace to compose into: create a "
+        f"{names.KIND} in a namespace, not a cluster-scoped resource without a claim.",
+    )
+
+
+def _check_name(name: str) -> None:
+    if len(name) > _MAX_SERVICE_NAME:
+        raise Refused(
+            names.REASON_INVALID_NAME,
+            f"metadata.name '{shorten(name)}' has {len(name)} characters: it is also the name "
+            f"of the gateway's Service, so give it at most {_MAX_SERVICE_NAME}.",
+        )
+    if _SERVICE_NAME.fullmatch(name) is None:
+        raise Refused(
+            names.REASON_INVALID_NAME,
+            f"metadata.name '{name}' cannot be the name of the gateway's Service: begin with a "
+            "lower-case letter, use only lower-case letters, digits and '-', and end with a letter "
+            "or digit.",
+        )
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

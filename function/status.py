@@ -1,0 +1,133 @@
+"""The status of a router: its fields and its conditions, pure functions of what is observed."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from function import names
+from function.api import AIModel
+from function.composition import Condition, Manifest
+from function.plan import Plan
+from function.resources import deployment, service
+
+MAX_MODELS: Final = 50
+"""How many models the status lists; modelCount counts all."""
+MAX_TARGETS: Final = 8
+"""How many targets of a model the status lists, before the entry that counts the rest."""
+
+
+def fields(plan: Plan, observed: Mapping[str, Any] | None) -> Manifest:
+    """The status fields.
+
+    Args:
+        plan: what is composed.
+        observed: the observed Deployment, if there is one.
+    """
+    groups = _groups(plan.router.spec.ai_models)
+    counts = (observed or {}).get("status") or {}
+    return {
+        "url": service.url(plan.router),
+        "masterKeySecretRef": {"name": plan.master_key.secret, "key": plan.master_key.key},
+        "modelCount": len(groups),
+        "models": [
+            {"name": name, "targets": _first(targets)}
+            for name, targets in list(groups.items())[:MAX_MODELS]
+        ],
+        "configHash": plan.config_hash,
+        "replicas": counts.get("replicas", 0),
+        "readyReplicas": counts.get("readyReplicas", 0),
+    }
+
+
+def conditions(wanted: Manifest, observed: Mapping[str, Any] | None) -> tuple[Condition, ...]:
+    """The conditions of a router whose desired state was generated.
+
+    Args:
+        wanted: the Deployment as it is composed.
+        observed: the observed Deployment, if there is one.
+    """
+    configured = Condition(
+        names.CONFIGURED, "True", names.REASON_CONFIGURED, "The gateway's objects are composed."
+    )
+    return configured, _available(observed), _rolled_out(wanted, observed)
+
+
+def _available(observed: Mapping[str, Any] | None) -> Condition:
+    match deployment.available(observed):
+        case None:
+            return Condition(
+                names.AVAILABLE,
+                "False",
+                names.REASON_WAITING,
+                "The Deployment has not reported whether it is available.",
+            )
+        case True:
+            return Condition(
+                names.AVAILABLE, "True", names.REASON_AVAILABLE, "The gateway can be called."
+            )
+        case False:
+            return Condition(
+                names.AVAILABLE,
+                "False",
+                names.REASON_UNAVAILABLE,
+                "Too few of the gateway's pods are ready: look at the Deployment's pods and logs.",
+            )
+
+
+def _rolled_out(wanted: Manifest, observed: Mapping[str, Any] | None) -> Condition:
+    if observed is None:
+        return Condition(
+            names.ROLLED_OUT, "False", names.REASON_WAITING, "The Deployment is not there yet."
+        )
+    if _is_rolled_out(wanted, observed):
+        return Condition(
+            names.ROLLED_OUT, "True", names.REASON_ROLLED_OUT, "All pods run the present state."
+        )
+    progressing = deployment.condition_of(observed, "Progressing") or {}
+    if progressing.get("reason") == names.REASON_ROLLOUT_STUCK:
+        return Condition(
+            names.ROLLED_OUT,
+            "False",
+            names.REASON_ROLLOUT_STUCK,
+            "The new pods do not become ready: look at their events and logs; the old ones serve.",
+        )
+    return Condition(
+        names.ROLLED_OUT, "False", names.REASON_ROLLING, "Not all pods run the present state yet."
+    )
+
+
+def _is_rolled_out(wanted: Manifest, observed: Mapping[str, Any]) -> bool:
+    """Whether the wanted pods have reached the Deployment, it has seen that, and all are up."""
+    spec, status = observed.get("spec") or {}, observed.get("status") or {}
+    generation = (observed.get("metadata") or {}).get("generation", 0)
+    replicas = wanted["spec"]["replicas"]
+    return (
+        _runs(spec.get("template") or {}) == _runs(wanted["spec"]["template"])
+        and status.get("observedGeneration", -1) >= generation
+        and all(status.get(count, 0) == replicas for count in _COUNTS)
+    )
+
+
+_COUNTS: Final = ("replicas", "updatedReplicas", "availableReplicas")
+
+
+def _runs(template: Manifest) -> tuple[object, ...]:
+    """What tells one state of the pods from the next, in values the API server leaves as they are.
+
+    Between a change and Crossplane's apply the observed Deployment is still the old one.
+    """
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    containers = (template.get("spec") or {}).get("containers") or [{}]
+    return annotations.get(names.ANNOTATION_CONFIG_HASH), containers[0].get("image")
+
+
+def _groups(models: list[AIModel]) -> dict[str, list[str]]:
+    """What LiteLLM calls for each model name that clients can ask for, both in their order."""
+    groups: dict[str, list[str]] = {}
+    for model in models:
+        groups.setdefault(model.offered_as, []).append(model.name)
+    return groups
+
+
+def _first(targets: list[str]) -> list[str]:
+    rest = len(targets) - MAX_TARGETS
+    return targets if rest <= 0 else [*targets[:MAX_TARGETS], f"and {rest} more"]

@@ -1,0 +1,133 @@
+"""Writes the files that are generated from others.
+
+    python -m tests.generate
+
+The claims' definition and the reference of fields in README.md from the composite resource
+definition, the copies in `examples/` of files in `package/`, and the golden files: what each
+example renders to. A test fails while one of them is stale.
+"""
+
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from function import render
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "package" / "configuration" / "definition.yaml"
+CLAIMS = ROOT / "package" / "claims" / "definition.yaml"
+README = ROOT / "README.md"
+EXAMPLES = ROOT / "examples"
+GOLDEN = ROOT / "tests" / "golden"
+
+COPIES = {
+    EXAMPLES / "composition.yaml": ROOT / "package" / "configuration" / "composition.yaml",
+    EXAMPLES / "install" / "rbac.yaml": ROOT / "package" / "rbac.yaml",
+}
+ROUTERS = ("modelrouter", "enterprise", "self-hosted", "claim")
+"""The examples that are ModelRouters; each renders to a golden file."""
+
+HEADER = "# Generated from package/configuration/definition.yaml by: python -m tests.generate\n"
+BEGIN, END = "<!-- fields: python -m tests.generate -->", "<!-- end of fields -->"
+
+
+def generate() -> dict[Path, str]:
+    """The generated files' whole texts."""
+    xrd = yaml.safe_load(SOURCE.read_text())
+    files = {CLAIMS: HEADER + yaml.dump(claims(xrd), Dumper=_Dumper, sort_keys=False, width=100)}
+    files[README] = _between_marks(README.read_text(), reference(xrd))
+    for copied, original in COPIES.items():
+        note = f"# A copy of {original.relative_to(ROOT)}, made by: python -m tests.generate\n"
+        files[copied] = note + original.read_text()
+    for name in ROUTERS:
+        files[GOLDEN / f"{name}.yaml"] = golden(EXAMPLES / f"{name}.yaml")
+    return files
+
+
+def golden(example: Path) -> str:
+    """What an example renders to, its composite resource first."""
+    (rendered,) = render.render([example])
+    documents = rendered.documents(xr=True, results=True)
+    return "".join(f"---\n{render.to_yaml(document)}" for document in documents)
+
+
+def claims(xrd: dict[str, Any]) -> dict[str, Any]:
+    """The claims' definition: the same versions, for a claim and the legacy kind behind it."""
+    xrd = copy.deepcopy(xrd)
+    names, group = xrd["spec"]["names"], xrd["spec"]["group"]
+    legacy = {
+        "kind": f"X{names['kind']}",
+        "plural": f"x{names['plural']}",
+        "singular": f"x{names['singular']}",
+    }
+    return {
+        "apiVersion": "apiextensions.crossplane.io/v1",
+        "kind": xrd["kind"],
+        "metadata": {"name": f"{legacy['plural']}.{group}"},
+        "spec": {
+            "scope": "LegacyCluster",
+            "group": group,
+            "names": legacy,
+            "claimNames": names,
+            "versions": xrd["spec"]["versions"],
+        },
+    }
+
+
+def reference(xrd: dict[str, Any]) -> str:
+    """The fields of spec and status as Markdown tables."""
+    schema = xrd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    parts = []
+    for part in ("spec", "status"):
+        rows = [f"| `{path}` | {kind} | {text} |" for path, kind, text in _fields(schema[part], "")]
+        parts.append("\n".join([f"| {part} field | type | meaning |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts)
+
+
+def _fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in schema.get("properties", {}).items():
+        here = f"{path}.{name}" if path else name
+        required = ", required" if name in schema.get("required", []) else ""
+        yield (
+            here,
+            _type(field) + required,
+            field["description"].replace("|", "\\|").replace("<", "&lt;"),
+        )
+        if field["type"] == "array":
+            yield from _fields(field["items"], f"{here}[]")
+        else:
+            yield from _fields(field, here)
+
+
+def _type(field: dict[str, Any]) -> str:
+    kind = field["type"]
+    if kind == "array":
+        kind = f"list of {field['items']['type']}s"
+    elif "additionalProperties" in field:
+        kind = "map"
+    if "minimum" in field and "maximum" in field:
+        kind = f"{kind} {field['minimum']} to {field['maximum']}"
+    if "default" in field:
+        kind = f"{kind}, `{field['default']}`"
+    return kind
+
+
+def _between_marks(text: str, fields: str) -> str:
+    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+    return pattern.sub(lambda _: f"{BEGIN}\n{fields}\n{END}", text)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes everything out: no anchors."""
+
+    def ignore_aliases(self, _: object) -> bool:
+        return True
+
+
+if __name__ == "__main__":
+    for path, text in generate().items():
+        path.write_text(text)
