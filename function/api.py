@@ -23,6 +23,7 @@ from function.fields import (
     ObjectName,
     Quantities,
     VariableName,
+    amount,
 )
 from function.validation import Model, Rule, refuse, shorten
 
@@ -56,7 +57,7 @@ class AIModel(Model):
         ]
         | None
     ) = None
-    api_base: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    api_base: Annotated[str, Field(min_length=1, max_length=768)] | None = None
     api_version: (
         Annotated[
             str,
@@ -197,6 +198,16 @@ class Resources(Model):
 
     requests: Quantities | None = None
     limits: Quantities | None = None
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> "Resources":
+        requests, limits = self.requests or {}, self.limits or {}
+        if any(amount(requests[key]) > amount(limits[key]) for key in requests.keys() & limits):
+            raise refuse(
+                "a request must not be above the limit of the same resource: lower the request or "
+                "raise the limit"
+            )
+        return self
 
 
 def _distinct_names(env: list[EnvVar]) -> list[EnvVar]:

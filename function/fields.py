@@ -1,6 +1,8 @@
 """The kinds of value that several fields of the API have."""
 
 import re
+from contextlib import suppress
+from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import Field, PlainValidator, WithJsonSchema
@@ -23,13 +25,31 @@ _QUANTITY = re.compile(
     r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?",
 )
 
+_PARTS: Final = re.compile(r"(.*?)([numkMGTPE]|[KMGTPE]i|)")
+_FACTORS: Final = {
+    suffix: Decimal(base) ** power
+    for base, suffixes in (
+        (1000, {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}),
+        (1024, {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}),
+    )
+    for suffix, power in suffixes.items()
+}
+
+
+def amount(quantity: int | str) -> Decimal:
+    """What a Kubernetes quantity amounts to, in units: 0.5 for 500m, 1024 for 1Ki."""
+    number, suffix = _PARTS.fullmatch(str(quantity)).groups()  # type: ignore[union-attr]
+    return Decimal(number) * _FACTORS[suffix]
+
 
 def _quantity(value: object) -> int | str:
-    """A Kubernetes quantity: a whole number or a string such as 500m or 1Gi."""
+    """Takes a whole number, or a string such as 500m or 1Gi."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and len(value) <= MAX_QUANTITY and _QUANTITY.fullmatch(value):
-        return value
+        with suppress(ArithmeticError):  # An exponent beyond all numbers.
+            amount(value)
+            return value
     raise refuse(f"{echo(value)} is no quantity: write one such as 500m or 1Gi")
 
 

@@ -29,6 +29,7 @@ from function.validation import unknown_fields
 _MAX_CALLS: Final = 5
 """How often Crossplane calls a function whose requirements change."""
 _RESOURCE_NAME: Final = "crossplane.io/composition-resource-name"
+_CLAIM_LABELS: Final = ("crossplane.io/claim-name", "crossplane.io/claim-namespace")
 _DEFAULT_NAMESPACE: Final = "default"
 _TIME: Final = "2024-01-01T00:00:00Z"
 """Stands for all times of conditions, as in `crossplane composition render`."""
@@ -179,7 +180,8 @@ async def _call(
     requirements = None
     for _ in range(_MAX_CALLS):
         response: fnv1.RunFunctionResponse = await stub.RunFunction(request)
-        if response.requirements == requirements:
+        fatal = any(result.severity == fnv1.SEVERITY_FATAL for result in response.results)
+        if fatal or response.requirements == requirements:
             break
         requirements = response.requirements
         request.ClearField("required_resources")
@@ -230,11 +232,9 @@ def _stored(document: Manifest) -> Manifest:
 def _composed(xr: Manifest, name: str, manifest: Manifest, known: set[tuple[str, ...]]) -> Manifest:
     """A composed object with the metadata that Crossplane gives it."""
     metadata = manifest["metadata"]
-    owner, spec = xr["metadata"], xr["spec"]
-    labels = {"crossplane.io/composite": owner["name"]}
-    if claim := spec.get("claimRef"):
-        labels["crossplane.io/claim-name"] = claim["name"]
-        labels["crossplane.io/claim-namespace"] = claim["namespace"]
+    owner = xr["metadata"]
+    labels = {key: value for key, value in owner.get("labels", {}).items() if key in _CLAIM_LABELS}
+    labels["crossplane.io/composite"] = owner["name"]
     if name == names.MASTER_KEY and _identity(manifest) not in known:
         data = base64.b64encode(_PLACEHOLDER.encode()).decode()
         manifest = {**manifest, "data": {names.MASTER_KEY_VARIABLE: data}}

@@ -72,18 +72,18 @@ def _identity(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str
 
 def _check_name(name: str) -> None:
     if len(name) > _MAX_SERVICE_NAME:
-        raise Refused(
-            names.REASON_INVALID_NAME,
-            f"metadata.name '{shorten(name)}' has {len(name)} characters: it is also the name "
-            f"of the gateway's Service, so give it at most {_MAX_SERVICE_NAME}.",
+        message = (
+            f"has {len(name)} characters, and the gateway's Service of that name may have at most "
+            f"{_MAX_SERVICE_NAME}."
         )
-    if _SERVICE_NAME.fullmatch(name) is None:
-        raise Refused(
-            names.REASON_INVALID_NAME,
-            f"metadata.name '{name}' cannot be the name of the gateway's Service: begin with a "
-            "lower-case letter, use only lower-case letters, digits and '-', and end with a letter "
-            "or digit.",
+    elif _SERVICE_NAME.fullmatch(name) is None:
+        message = (
+            "cannot be the name of the gateway's Service: begin with a lower-case letter, use only "
+            "lower-case letters, digits and '-', and end with a letter or digit."
         )
+    else:
+        return
+    raise Refused(names.REASON_INVALID_NAME, f"metadata.name: '{shorten(name)}' {message}")
 
 
 def _object(value: object) -> Mapping[str, Any]:

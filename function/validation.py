@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from function.refusal import Refused
@@ -61,25 +60,9 @@ class Model(BaseModel):
         regex_engine="python-re",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _no_nulls(cls, data: Any) -> Any:  # noqa: ANN401
-        """Treats nulls as the API server does: it fills in the schema's default or refuses them."""
-        if not isinstance(data, dict) or None not in data.values():
-            return data
-        for field in cls.model_fields.values():
-            if field.alias in data and data[field.alias] is None and not _has_default(field):
-                raise refuse(f"{field.alias} is null: give it a value or leave it out")
-        return {key: value for key, value in data.items() if value is not None}
-
     def manifest(self) -> dict[str, Any]:
         """The fields that were given, as plain values under their names in the API."""
         return self.model_dump(by_alias=True, exclude_unset=True)
-
-
-def _has_default(field: FieldInfo) -> bool:
-    """Whether the schema has a default for it; Python's own are empty objects and lists."""
-    return isinstance(field.default, str | int)
 
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -92,11 +75,22 @@ def parse(model: type[ModelT], value: object, path: str, reason: str) -> ModelT:
         Refused: the value breaks a rule; one sentence says which, where, and what to do.
     """
     try:
-        return model.model_validate(value)
+        return model.model_validate(_pruned(value))
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=True)
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise Refused(reason, f"{_sentence(path, errors[0])}{more}.") from None
+
+
+def _pruned(value: object) -> object:
+    """The value without the null members of objects, which the API server takes for not given."""
+    match value:
+        case dict():
+            return {key: _pruned(item) for key, item in value.items() if item is not None}
+        case list():
+            return [_pruned(item) for item in value]
+        case _:
+            return value
 
 
 def unknown_fields(model: type[Model], value: object, path: str) -> Iterator[str]:
@@ -173,5 +167,6 @@ def echo(value: object) -> str:
 
 
 def shorten(text: str) -> str:
-    """A text, cut where it is longer than a message may repeat."""
-    return text if len(text) <= MAX_ECHO else f"{text[: MAX_ECHO - 1]}…"
+    """A text for a message: on one line, and cut where it is longer than a message may repeat."""
+    shown = text if len(text) <= MAX_ECHO else f"{text[: MAX_ECHO - 1]}…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)

@@ -12,7 +12,7 @@ from function.api import AIModel
 from function.refusal import Refused
 
 MAX_BYTES: Final = 1024 * 1024
-"""What the API server lets a ConfigMap hold, keys and values together."""
+"""What the API server lets the values of a ConfigMap hold together."""
 
 REQUEST_TIMEOUT_SECONDS: Final = 600
 """How long a call may take. The pods' grace period is made to let such a call finish."""
@@ -32,7 +32,7 @@ def text(models: Iterable[AIModel]) -> str:
     }
     # The C dumper is ten times faster, and there in every wheel of PyYAML.
     result = yaml.dump(config, Dumper=yaml.CSafeDumper, allow_unicode=True, width=2**31 - 1)
-    size = len(result.encode()) + len(names.CONFIG_KEY)
+    size = len(result.encode())
     if size > MAX_BYTES:
         raise Refused(
             names.REASON_CONFIG_TOO_LARGE,

@@ -1,0 +1,68 @@
+"""Server processes of the function, started as its image starts them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def free_port() -> int:
+    """A TCP port of the loopback device that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(
+    *flags: str, env: Mapping[str, str] | None = None, program: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A `modelrouter serve` process and the address that it listens on.
+
+    Args:
+        flags: flags beside --address.
+        env: variables beside the tests' own.
+        program: another program that takes the same flags.
+    """
+    address = f"127.0.0.1:{free_port()}"
+    command = [*(program or (modelrouter(), "serve")), "--address", address, *flags]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        _wait_until_listening(process, address)
+        yield process, address
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+
+def modelrouter() -> str:
+    """The installed command."""
+    return str(Path(sys.executable).parent / "modelrouter")
+
+
+def _wait_until_listening(process: subprocess.Popen[str], address: str) -> None:
+    host, port = address.split(":")
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise AssertionError(f"ended with {process.returncode}: {process.communicate()[0]}")
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("does not listen")

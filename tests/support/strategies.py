@@ -1,0 +1,100 @@
+"""Random ModelRouter specs, such as the API accepts and such as it must refuse."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+_word = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
+_variable = st.from_regex(r"[A-Z_][A-Z0-9_]{0,12}", fullmatch=True)
+_key_of = st.fixed_dictionaries({"name": _word, "key": _variable})
+
+_provider = st.sampled_from(["openai", "azure", "bedrock", "ollama", "huggingface", "opnai"])
+_model_id = st.from_regex(r"[!-~]{1,20}", fullmatch=True)
+
+models = st.fixed_dictionaries(
+    {"name": st.builds("{}/{}".format, _provider, _model_id)},
+    optional={
+        "alias": st.from_regex(r"[!-~é模]([ -~é模]{0,10}[!-~é模])?", fullmatch=True),
+        "apiBase": st.builds(
+            "http{}://{}:{}/v1".format, st.sampled_from(["", "s"]), _word, st.integers(1, 65535)
+        ),
+        "apiVersion": _word,
+    },
+)
+
+_source = st.one_of(
+    st.builds(lambda ref: {"secretKeyRef": ref}, _key_of),
+    st.builds(lambda ref: {"configMapKeyRef": ref}, _key_of),
+    st.just({"fieldRef": {"fieldPath": "status.podIP"}}),
+    st.just({"resourceFieldRef": {"resource": "limits.memory"}}),
+)
+_env = st.one_of(
+    st.fixed_dictionaries({"name": _variable}, optional={"value": st.text(max_size=8)}),
+    st.fixed_dictionaries({"name": _variable, "valueFrom": _source}),
+)
+_env_from = st.one_of(
+    st.fixed_dictionaries(
+        {kind: st.fixed_dictionaries({"name": _word}, optional={"optional": st.booleans()})},
+        optional={"prefix": _variable},
+    )
+    for kind in ("secretRef", "configMapRef")
+)
+_requests = st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from([1, 2, "500m"]))
+_limits = st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from([2, "1Gi", "2.5"]))
+_deployment = st.fixed_dictionaries(
+    {},
+    optional={
+        "image": st.sampled_from(["ghcr.io/berriai/litellm:v1.2.3", "mine@sha256:0"]),
+        "replicas": st.integers(0, 1000),
+        "resources": st.fixed_dictionaries({}, optional={"requests": _requests, "limits": _limits}),
+        "env": st.lists(_env, max_size=4, unique_by=lambda variable: variable["name"]),
+        "envFrom": st.lists(_env_from, max_size=2),
+    },
+)
+_metadata = st.fixed_dictionaries(
+    {},
+    optional={
+        "labels": st.dictionaries(_word, _word, max_size=3),
+        "annotations": st.dictionaries(_word, st.text(max_size=8), max_size=3),
+    },
+)
+
+specs = st.fixed_dictionaries(
+    {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=str)},
+    optional={
+        "port": st.integers(1, 65535),
+        "credentials": st.just({"secretRef": {"name": "keys"}}),
+        "auth": st.builds(lambda ref: {"masterKeySecretRef": ref}, _key_of),
+        "deployment": _deployment,
+        "commonMetadata": _metadata,
+        "podMetadata": _metadata,
+    },
+)
+"""Specs that the API accepts."""
+
+_scalar = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+_anything = st.recursive(
+    _scalar,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "aiModels", "value", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> Any:  # noqa: ANN401  # Anything at all, that is the point.
+    """A spec, or a composite resource's part, with something anywhere replaced by anything."""
+    spec = draw(specs)
+    node: Any = spec
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not keys:
+            return spec
+        key = draw(st.sampled_from(keys))
+        if isinstance(node[key], dict | list) and draw(st.booleans()):
+            node = node[key]
+            continue
+        node[key] = draw(_anything)
+        return spec

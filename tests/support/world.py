@@ -1,0 +1,132 @@
+"""A stand-in for Crossplane and the cluster around the core, on plain values.
+
+It keeps the objects of a cluster and does what Crossplane's reconciler does with a function: it
+shows it the composed resources it has references to, looks up what it requires, calls again until
+that is stable, and applies what comes back, by force over what no one controls. It stands in where
+the order in which caches see things is the matter of a test; tests on the real parts are in
+`test_admission.py` and `test_render.py`.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from function import names
+from function.compose import Request, compose
+from function.composition import Composition, Manifest, Selector
+
+UID = "0d9a6c1e-0000-4000-8000-000000000001"
+
+Key = tuple[str, str, str]
+
+
+def router(name: str = "gw", namespace: str = "team", **spec: Any) -> Manifest:  # noqa: ANN401
+    """A namespaced ModelRouter with one model, or with the spec that is given."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": name, "namespace": namespace, "uid": UID},
+        "spec": {"aiModels": [{"name": "openai/gpt-4o"}], **spec},
+    }
+
+
+def behind_claim(claim: str = "gw", namespace: str = "team", **spec: Any) -> Manifest:  # noqa: ANN401
+    """The cluster-scoped composite resource behind a claim."""
+    xr = router(**spec)
+    xr["kind"] = names.LEGACY_KIND
+    labels = {"crossplane.io/claim-name": claim, "crossplane.io/claim-namespace": namespace}
+    xr["metadata"] = {"name": f"{claim}-x7k2p", "uid": UID, "labels": labels}
+    xr["spec"]["claimRef"] = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "name": claim,
+        "namespace": namespace,
+    }
+    return xr
+
+
+def controlled(manifest: Manifest, *, uid: str = UID, kind: str = names.KIND) -> Manifest:
+    """The object as it is once a controller owns it."""
+    owner = {"apiVersion": "v1", "kind": kind, "name": "owner", "uid": uid, "controller": True}
+    metadata = {**manifest["metadata"], "ownerReferences": [owner]}
+    return {**copy.deepcopy(manifest), "metadata": metadata}
+
+
+@dataclass
+class World:
+    """A cluster with one composite resource in it.
+
+    Attributes:
+        xr: the composite resource.
+        objects: what is in the cluster, by kind, namespace and name.
+        references: the composed resources that Crossplane has recorded, by name.
+        settings: the Composition's input.
+    """
+
+    xr: Manifest
+    objects: dict[Key, Manifest] = field(default_factory=dict)
+    references: dict[str, Key] = field(default_factory=dict)
+    settings: Manifest = field(default_factory=dict)
+
+    def add(self, *manifests: Manifest) -> None:
+        """Puts objects into the cluster."""
+        for manifest in manifests:
+            self.objects[_key(manifest)] = copy.deepcopy(manifest)
+
+    def call(self, *, blind: bool = False) -> Composition:
+        """Calls the function until its requirements are stable.
+
+        Args:
+            blind: whether Crossplane's caches do not show the composed resources yet.
+        """
+        seen: dict[Key, Manifest] = {} if blind else self.objects
+        observed = {
+            name: seen[key]
+            for name, key in self.references.items()
+            if key in seen and _uid(seen[key]) in (None, self.xr["metadata"]["uid"])
+        }
+        fetched: dict[str, Manifest | None] = {}
+        requirements: dict[str, Selector] | None = None
+        for _ in range(5):
+            answer = compose(Request(self.xr, observed, fetched, self.settings))
+            if answer.refusal or answer.requirements == requirements:
+                return answer
+            requirements = dict(answer.requirements)
+            fetched = {
+                name: seen.get((wanted.kind, wanted.namespace, wanted.name))
+                for name, wanted in requirements.items()
+            }
+        raise AssertionError("the requirements do not become stable")
+
+    def reconcile(self, *, blind: bool = False) -> Composition:
+        """Calls the function and applies what it answers; a refusal changes nothing."""
+        answer = self.call(blind=blind)
+        if answer.refusal is not None:
+            return answer
+        wanted = {name: _key(c.manifest) for name, c in answer.resources.items()}
+        for name, key in self.references.items():
+            if name not in wanted:
+                self.objects.pop(key, None)
+        self.references = wanted
+        for composed in answer.resources.values():
+            self._apply(composed.manifest)
+        return answer
+
+    def _apply(self, manifest: Manifest) -> None:
+        present = self.objects.get(_key(manifest), {})
+        if present.get("immutable") and present.get("data") != manifest.get("data"):
+            return  # The API server refuses it, and Crossplane tries again.
+        uid = self.xr["metadata"]["uid"]
+        if _uid(present) not in (None, uid):
+            raise AssertionError(f"applied over an object of another controller: {_key(manifest)}")
+        self.add({**present, **controlled(manifest, uid=uid)})
+
+
+def _key(manifest: Manifest) -> Key:
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def _uid(manifest: Manifest) -> str | None:
+    owners = (manifest.get("metadata") or {}).get("ownerReferences", [])
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)

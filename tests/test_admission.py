@@ -1,0 +1,291 @@
+"""The API on a real API server: the CRDs that Crossplane derives, and what is composed from them."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from function import names
+from function.composition import Manifest
+from function.litellm import config
+from function.refusal import Refused
+from function.router import read
+from tests.generate import EXAMPLES, ROOT, ROUTERS
+from tests.support.apiserver import ApiError, Client, crds_of, pod_of
+from tests.support.world import World, behind_claim, router
+
+CASES: list[Manifest] = yaml.safe_load((Path(__file__).parent / "admission.yaml").read_text())
+NOT_CHECKED = (
+    ", <nil>: Invalid value: null: some validation rules were not checked because the object was "
+    "invalid; correct the existing errors to complete validation"
+)
+"""What the API server adds where an error of the schema keeps it from trying the CEL rules."""
+
+
+@pytest.fixture(scope="module")
+def team(apiserver: Client) -> str:
+    """The namespace of the routers of these tests."""
+    return apiserver.namespace("team")
+
+
+@pytest.fixture(scope="module", params=["configuration", "claims"])
+def api(request: pytest.FixtureRequest, apiserver: Client, team: str) -> Iterator[Client]:
+    """The API server with the CRDs of one of the two packages."""
+    crds = crds_of(ROOT / "package" / request.param / "definition.yaml")
+    apiserver.install_crds(crds)
+    assert team == router()["metadata"]["namespace"]
+    yield apiserver
+    apiserver.uninstall_crds(crds)
+
+
+def case_router(case: Manifest) -> Manifest:
+    """The ModelRouter of a case, as an application team writes it."""
+    spec = {"aiModels": [{"name": "openai/gpt-4o"}], **case["spec"]}
+    if spec["aiModels"] == "missing":
+        del spec["aiModels"]
+    xr = router(name=case.get("name", "gw"))
+    del xr["metadata"]["uid"]
+    return {**xr, "spec": spec}
+
+
+def said(error: ApiError) -> str:
+    """The API server's sentences, without what frames them."""
+    sentences = error.message.split(" is invalid: ", 1)[1].replace(NOT_CHECKED, "")
+    framed = sentences.startswith("[") and sentences.endswith("]")
+    return sentences[1:-1] if framed else sentences
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
+def test_the_api_server_takes_and_refuses(api: Client, case: Manifest) -> None:
+    manifest = case_router(case)
+    if "admission" not in case:
+        api.create(manifest, dry_run=True)
+        return
+    with pytest.raises(ApiError) as refused:
+        api.create(manifest, dry_run=True)
+    assert said(refused.value) == case["admission"]
+    assert "s3cr3t" not in refused.value.message
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
+def test_the_function_takes_and_refuses_the_same(case: Manifest) -> None:
+    assert ("function" in case) == ("admission" in case)
+    if "function" not in case:
+        read(case_router(case))
+        return
+    with pytest.raises(Refused) as refused:
+        read(case_router(case))
+    assert refused.value.message == case["function"]
+    assert "s3cr3t" not in refused.value.message
+
+
+def test_type_and_port_are_the_only_defaults(api: Client) -> None:
+    created = api.create(case_router({"spec": {"deployment": {}}}), dry_run=True)
+    spec = {key: value for key, value in created["spec"].items() if key not in MACHINERY}
+    assert spec == {
+        "type": "litellm",
+        "port": 4000,
+        "aiModels": [{"name": "openai/gpt-4o"}],
+        "deployment": {},
+    }
+
+
+MACHINERY = ("crossplane", "compositeDeletePolicy", "compositionUpdatePolicy")
+"""What Crossplane adds under spec."""
+
+
+def test_the_type_never_changes(api: Client) -> None:
+    created = api.create(case_router({"name": "typed", "spec": {}}))
+    changed = copy.deepcopy(created)
+    changed["spec"]["type"] = "kong"
+    with pytest.raises(ApiError) as refused:
+        api.replace(changed, dry_run=True)
+    assert said(refused.value) == (
+        "spec.type: Invalid value: spec.type is immutable: delete the ModelRouter and create it "
+        "again to change the kind of gateway"
+    )
+    created["spec"]["port"] = 4001
+    api.replace(created, dry_run=True)
+
+
+def test_an_unknown_field_is_refused_as_kubectl_asks_for(api: Client) -> None:
+    with pytest.raises(ApiError, match=r'unknown field "spec.prot"'):
+        api.create(case_router({"spec": {"prot": 1}}), dry_run=True)
+
+
+def largest(count: int = 1000) -> Manifest:
+    """A router with as much of everything in its models as the API allows."""
+    models = [
+        {
+            "name": f"p/{i:04}".ljust(256, "m"),
+            "alias": f"{i:04}".ljust(256, "a"),
+            "apiBase": f"https://h/{i:04}".ljust(768, "b"),
+            "apiVersion": "v" * 64,
+        }
+        for i in range(count)
+    ]
+    return case_router({"name": "largest", "spec": {"aiModels": models}})
+
+
+def test_the_largest_router_is_created(api: Client) -> None:
+    created = api.create(largest())
+    assert len(created["spec"]["aiModels"]) == 1000
+    with pytest.raises(ApiError, match="Too many: 1001: must have at most 1000 items"):
+        api.create(largest(1001), dry_run=True)
+
+
+def test_the_function_takes_the_largest_router_in() -> None:
+    """And refuses it by the size of its config, which a ConfigMap cannot hold."""
+    answer = World({**largest(), "metadata": {"name": "largest", "namespace": "team"}}).call()
+    assert answer.refusal is not None
+    assert answer.refusal.reason == names.REASON_CONFIG_TOO_LARGE
+
+
+@pytest.mark.parametrize("example", ROUTERS)
+def test_every_example_is_applied(api: Client, example: str) -> None:
+    manifest = yaml.safe_load((EXAMPLES / f"{example}.yaml").read_text())
+    api.apply(manifest, field_manager="kubectl")
+
+
+def test_the_example_secrets_are_applied(apiserver: Client) -> None:
+    for manifest in yaml.safe_load_all((EXAMPLES / "secret.yaml").read_text()):
+        apiserver.apply(manifest, field_manager="kubectl", dry_run=True)
+
+
+@pytest.mark.parametrize("path", ["package/rbac.yaml", "examples/install/rbac.yaml"])
+def test_the_role_is_applied_and_aggregated_to_crossplanes(apiserver: Client, path: str) -> None:
+    applied = apiserver.apply(yaml.safe_load((ROOT / path).read_text()), dry_run=True)
+    assert applied["metadata"]["labels"] == {"rbac.crossplane.io/aggregate-to-crossplane": "true"}
+
+
+def test_the_input_of_the_function_is_a_valid_crd(apiserver: Client) -> None:
+    (path,) = (ROOT / "package" / "function" / "input").iterdir()
+    crd = yaml.safe_load(path.read_text())
+    apiserver.install_crds([crd])
+    apiserver.uninstall_crds([crd])
+
+
+def test_both_packages_serve_the_same_spec_and_status() -> None:
+    """A manifest is the same to the letter with either, so one team's can go to any cluster."""
+    (v2,) = crds_of(ROOT / "package" / "configuration" / "definition.yaml")
+    legacy, claim = crds_of(ROOT / "package" / "claims" / "definition.yaml")
+    assert claim["metadata"]["name"] == v2["metadata"]["name"]
+    assert (v2["spec"]["scope"], claim["spec"]["scope"]) == ("Namespaced", "Namespaced")
+    assert legacy["spec"]["scope"] == "Cluster"
+    schemas = [_schema(crd) for crd in (v2, claim, legacy)]
+    source = yaml.safe_load((ROOT / "package" / "configuration" / "definition.yaml").read_text())
+    wanted = source["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    for schema in schemas:
+        assert schema["x-kubernetes-validations"] == schemas[0]["x-kubernetes-validations"]
+        for part in ("spec", "status"):
+            properties = schema["properties"][part]["properties"]
+            own = {key: properties[key] for key in wanted[part]["properties"]}
+            assert own == wanted[part]["properties"]
+
+
+def _schema(crd: Manifest) -> Manifest:
+    (version,) = crd["spec"]["versions"]
+    schema: Manifest = version["schema"]["openAPIV3Schema"]
+    return schema
+
+
+# -- What is composed
+
+
+def everything() -> Manifest:
+    """The router of the table that sets every field."""
+    (case,) = (case for case in CASES if case["why"] == "everything at once")
+    return {**case_router(case), "metadata": {"name": "gw", "namespace": "team", "uid": "u"}}
+
+
+ROUTERS_TO_COMPOSE = {
+    "smallest": router(),
+    "everything": everything(),
+    "behind-a-claim": behind_claim(),
+    "longest-name": router(name="a" * 63),
+}
+
+
+@pytest.fixture(scope="module", params=ROUTERS_TO_COMPOSE)
+def composed(request: pytest.FixtureRequest, apiserver: Client) -> dict[str, Manifest]:
+    """A router's composed objects, in a namespace of their own that enforces the restricted
+    Pod Security Standard.
+    """
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    namespace = apiserver.namespace(f"run-{request.param}", labels)
+    xr = copy.deepcopy(ROUTERS_TO_COMPOSE[request.param])
+    where: Any = xr["spec"]["claimRef"] if "claimRef" in xr["spec"] else xr["metadata"]
+    where["namespace"] = namespace
+    answer = World(xr).reconcile()
+    assert answer.refusal is None
+    return {name: resource.manifest for name, resource in answer.resources.items()}
+
+
+def test_the_composed_objects_are_applied_and_stay_as_they_are(
+    apiserver: Client, composed: dict[str, Manifest]
+) -> None:
+    """Strictly: an unknown field is an error. Applied again, nothing changes."""
+    for manifest in composed.values():
+        first = apiserver.apply(manifest)
+        again = apiserver.apply(manifest)
+        assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+def test_the_pods_meet_the_restricted_standard(
+    apiserver: Client, composed: dict[str, Manifest]
+) -> None:
+    pod = pod_of(composed[names.DEPLOYMENT])
+    created = apiserver.create(pod, dry_run=True)
+    container = created["spec"]["containers"][0]
+    assert created["spec"]["automountServiceAccountToken"] is False
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    del pod["spec"]["securityContext"]
+    with pytest.raises(ApiError, match='violates PodSecurity "restricted'):
+        apiserver.create(pod, dry_run=True)
+
+
+def test_what_others_add_to_an_object_stays(apiserver: Client) -> None:
+    apiserver.namespace("shared")
+    answer = World(router(namespace="shared")).reconcile()
+    for resource in answer.resources.values():
+        apiserver.apply(resource.manifest)
+        theirs = {key: resource.manifest[key] for key in ("apiVersion", "kind")}
+        where = {key: resource.manifest["metadata"][key] for key in ("name", "namespace")}
+        theirs["metadata"] = {**where, "annotations": {"theirs": "kept"}, "labels": {"their": "s"}}
+        apiserver.apply(theirs, field_manager="someone")
+        again = apiserver.apply(resource.manifest)
+        assert again["metadata"]["annotations"]["theirs"] == "kept"
+        assert again["metadata"]["labels"]["their"] == "s"
+
+
+def test_a_made_master_key_cannot_be_replaced_by_another(apiserver: Client) -> None:
+    """What a cache that shows no Secret yet would lead to: a second random key."""
+    apiserver.namespace("keys")
+    one, two = (World(router(namespace="keys")).reconcile() for _ in range(2))
+    apiserver.apply(one.resources[names.MASTER_KEY].manifest)
+    with pytest.raises(ApiError, match="field is immutable when `immutable` is set"):
+        apiserver.apply(two.resources[names.MASTER_KEY].manifest)
+
+
+@pytest.mark.parametrize(("over", "taken"), [(0, True), (1, False)])
+def test_a_config_map_holds_what_the_function_lets_into_it(
+    apiserver: Client,
+    team: str,
+    over: int,
+    taken: bool,  # noqa: FBT001
+) -> None:
+    text = "x" * (config.MAX_BYTES + over)
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "config", "namespace": team},
+        "data": {names.CONFIG_KEY: text},
+    }
+    if taken:
+        apiserver.create(manifest, dry_run=True)
+    else:
+        with pytest.raises(ApiError, match="Too long"):
+            apiserver.create(manifest, dry_run=True)

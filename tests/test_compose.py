@@ -1,0 +1,573 @@
+"""The core: what is composed, what is refused, and what is never touched."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from function import names
+from function.compose import Request, compose
+from function.composition import Composition, Manifest
+from function.litellm import config
+from tests.support.world import UID, World, behind_claim, controlled, router
+
+ALL = {names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE}
+
+
+def secret(name: str = "gw-master-key", key: str = "sk-team", **more: Any) -> Manifest:  # noqa: ANN401
+    """A master key's Secret in the namespace of the routers of these tests."""
+    data = {names.MASTER_KEY_VARIABLE: base64.b64encode(key.encode()).decode()}
+    metadata = {"name": name, "namespace": "team"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data, **more}
+
+
+def object_of(kind: str, name: str) -> Manifest:
+    """Some object of the namespace that is no router's."""
+    version = "apps/v1" if kind == "Deployment" else "v1"
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": "team"}}
+
+
+def key_of(answer: Composition) -> str:
+    """The master key that is composed, in base64."""
+    key: str = answer.resources[names.MASTER_KEY].manifest["data"][names.MASTER_KEY_VARIABLE]
+    return key
+
+
+def refusal_of(answer: Composition) -> tuple[str, str]:
+    """Reason and sentence of a refusal, which composes nothing and carries its condition."""
+    assert answer.refusal is not None
+    assert not answer.resources
+    assert not answer.status
+    (condition,) = answer.conditions
+    assert (condition.type, condition.status) == (names.CONFIGURED, "False")
+    assert (condition.reason, condition.message) == (answer.refusal.reason, answer.refusal.message)
+    return answer.refusal.reason, answer.refusal.message
+
+
+# -- Names
+
+
+def test_asks_for_its_names_before_it_composes_anything() -> None:
+    answer = compose(Request(router(), {}, {}, {}))
+    assert not answer.resources
+    assert not answer.conditions
+    assert {name: (s.kind, s.name, s.namespace) for name, s in answer.requirements.items()} == {
+        names.CONFIG_MAP: ("ConfigMap", "gw-config", "team"),
+        names.DEPLOYMENT: ("Deployment", "gw", "team"),
+        names.MASTER_KEY: ("Secret", "gw-master-key", "team"),
+        names.SERVICE: ("Service", "gw", "team"),
+    }
+
+
+def test_composes_nothing_while_one_name_is_unknown() -> None:
+    found = dict.fromkeys(ALL - {names.SERVICE})
+    assert not compose(Request(router(), {}, found, {})).resources
+
+
+def test_asks_no_more_for_what_is_observed_as_its_own() -> None:
+    world = World(router())
+    assert set(world.reconcile().requirements) == ALL
+    assert not world.reconcile().requirements
+
+
+def test_names_are_the_claims_where_there_is_one() -> None:
+    answer = World(behind_claim("shop", "web")).reconcile()
+    found = {
+        (c.manifest["metadata"]["name"], c.manifest["metadata"]["namespace"])
+        for c in answer.resources.values()
+    }
+    names_ = {"shop", "shop-config", "shop-master-key"}
+    assert found == {(name, "web") for name in names_}
+    assert answer.status["url"] == "http://shop.web.svc:4000"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("ConfigMap", "gw-config"), ("Deployment", "gw"), ("Service", "gw")],
+)
+@pytest.mark.parametrize("owned", [False, True])
+def test_takes_over_nothing_foreign(kind: str, name: str, owned: bool) -> None:  # noqa: FBT001
+    world = World(router())
+    foreign = object_of(kind, name)
+    world.add(controlled(foreign, uid="other", kind="Deployment") if owned else foreign)
+    owner = "belongs to Deployment 'owner'" if owned else "is not its own"
+    assert refusal_of(world.reconcile()) == (
+        names.REASON_NAME_TAKEN,
+        f"{kind} '{name}' already exists in namespace 'team' and {owner}: delete it, or give the "
+        "ModelRouter another name.",
+    )
+
+
+def test_takes_over_no_master_key_that_someone_controls() -> None:
+    world = World(router())
+    world.add(controlled(secret(), uid="other"))
+    assert refusal_of(world.reconcile())[0] == names.REASON_NAME_TAKEN
+
+
+def test_an_observed_object_of_another_name_is_not_its_own() -> None:
+    world = World(router())
+    world.reconcile()
+    world.xr = router(name="other")
+    assert set(compose(Request(world.xr, _observed(world), {}, {})).requirements) == ALL
+
+
+def test_an_object_of_its_own_that_the_cache_does_not_show_as_observed_is_no_foreign_one() -> None:
+    world = World(router())
+    first = world.reconcile()
+    world.references.clear()
+    again = world.call()
+    assert again.refusal is None
+    assert key_of(again) == key_of(first)
+
+
+def _observed(world: World) -> dict[str, Manifest]:
+    return {name: world.objects[key] for name, key in world.references.items()}
+
+
+# -- The master key
+
+
+def test_a_made_key_is_kept_whatever_the_caches_show() -> None:
+    world = World(router())
+    key = key_of(world.reconcile())
+    assert base64.b64decode(key).startswith(b"sk-")
+    for blind in (False, True, True, False, False):
+        world.reconcile(blind=blind)
+        assert world.objects["Secret", "team", "gw-master-key"]["data"] == {
+            names.MASTER_KEY_VARIABLE: key
+        }
+
+
+def test_two_routers_get_two_keys() -> None:
+    assert key_of(World(router()).reconcile()) != key_of(World(router()).reconcile())
+
+
+def test_the_keys_secret_is_immutable() -> None:
+    answer = World(router()).reconcile()
+    assert answer.resources[names.MASTER_KEY].manifest["immutable"] is True
+
+
+def test_a_deleted_key_is_made_anew() -> None:
+    world = World(router())
+    key = key_of(world.reconcile())
+    del world.objects["Secret", "team", "gw-master-key"]
+    assert key_of(world.reconcile()) != key
+
+
+def test_a_key_that_is_already_there_is_taken_over() -> None:
+    world = World(router())
+    world.add(secret(key="sk-kept"))
+    assert base64.b64decode(key_of(world.reconcile())) == b"sk-kept"
+    assert base64.b64decode(key_of(world.reconcile())) == b"sk-kept"
+
+
+@pytest.mark.parametrize("data", [{}, {names.MASTER_KEY_VARIABLE: ""}, None, {"OTHER": "eA=="}])
+def test_a_secret_without_a_key_is_not_taken_over(data: Manifest | None) -> None:
+    world = World(router())
+    world.add(secret(data=data))
+    assert refusal_of(world.reconcile()) == (
+        names.REASON_MASTER_KEY_UNUSABLE,
+        "Secret 'gw-master-key' has no usable value under the key LITELLM_MASTER_KEY: delete it, "
+        "and a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
+    )
+
+
+def test_a_secret_of_the_users_is_referred_to_and_not_composed() -> None:
+    ref = {"name": "mine", "key": "k"}
+    answer = World(router(auth={"masterKeySecretRef": ref})).reconcile()
+    assert set(answer.resources) == ALL - {names.MASTER_KEY}
+    assert names.MASTER_KEY not in answer.requirements
+    assert answer.status["masterKeySecretRef"] == ref
+    assert {
+        "name": "LITELLM_MASTER_KEY",
+        "valueFrom": {"secretKeyRef": ref},
+    } in _container(answer)["env"]
+
+
+def test_a_router_that_names_the_secret_made_for_it_keeps_it() -> None:
+    """Left out of the desired state, Crossplane would delete the very Secret it asks for."""
+    world = World(router())
+    key = key_of(world.reconcile())
+    ref = {"name": "gw-master-key", "key": names.MASTER_KEY_VARIABLE}
+    world.xr = router(auth={"masterKeySecretRef": ref})
+    assert key_of(world.reconcile()) == key
+
+
+def test_a_router_that_names_a_secret_of_that_name_that_is_the_users_leaves_it_alone() -> None:
+    ref = {"name": "gw-master-key", "key": "mine"}
+    world = World(router(auth={"masterKeySecretRef": ref}))
+    world.add(secret())
+    assert names.MASTER_KEY not in world.reconcile().resources
+
+
+# -- Other kinds of router
+
+
+def test_another_type_composes_nothing_and_says_so() -> None:
+    answer = World(router(type="kong")).reconcile()
+    sentence = "spec.type is 'kong': only litellm is implemented, so nothing is composed."
+    assert (answer.resources, answer.requirements, answer.refusal) == ({}, {}, None)
+    assert answer.unready
+    (condition,) = answer.conditions
+    assert (condition.status, condition.reason) == ("False", names.REASON_UNSUPPORTED_TYPE)
+    assert condition.message == answer.warnings[0].message == sentence
+
+
+# -- Bad input
+
+
+def _with(**fields: Any) -> Manifest:  # noqa: ANN401
+    return {**router(), **fields}
+
+
+TOO_LONG = "a" * 300
+
+REFUSED: list[tuple[str, Manifest, str, str]] = [
+    (
+        "a cluster-scoped resource has no namespace",
+        _with(metadata={"name": "gw"}),
+        names.REASON_NO_NAMESPACE,
+        "'gw' has no namespace to compose into: create a ModelRouter in a namespace, not a "
+        "cluster-scoped resource without a claim.",
+    ),
+    (
+        "a claim reference of the wrong kind is none",
+        _with(metadata={"name": "gw"}, spec={"claimRef": "x"}),
+        names.REASON_NO_NAMESPACE,
+        "'gw' has no namespace to compose into: create a ModelRouter in a namespace, not a "
+        "cluster-scoped resource without a claim.",
+    ),
+    (
+        "no spec at all",
+        {"metadata": {"name": "gw", "namespace": "team"}},
+        names.REASON_INVALID_SPEC,
+        "spec is missing: it is required.",
+    ),
+    (
+        "a spec of the wrong kind",
+        _with(spec=[]),
+        names.REASON_INVALID_SPEC,
+        "spec is a list: it must be an object.",
+    ),
+    (
+        "an empty object",
+        {},
+        names.REASON_INVALID_SPEC,
+        "spec is missing: it is required.",
+    ),
+    (
+        "a name whose derived names would be too long",
+        router(name=TOO_LONG),
+        names.REASON_INVALID_NAME,
+        f"metadata.name: '{'a' * 79}…' has 300 characters, and the gateway's Service of that name "
+        "may have at most 63.",
+    ),
+    (
+        "a name with a dot cannot be a Service's",
+        router(name="a.b"),
+        names.REASON_INVALID_NAME,
+        "metadata.name: 'a.b' cannot be the name of the gateway's Service: begin with a lower-case "
+        "letter, use only lower-case letters, digits and '-', and end with a letter or digit.",
+    ),
+    (
+        "nor one that begins with a digit",
+        router(name="1a"),
+        names.REASON_INVALID_NAME,
+        "metadata.name: '1a' cannot be the name of the gateway's Service: begin with a lower-case "
+        "letter, use only lower-case letters, digits and '-', and end with a letter or digit.",
+    ),
+    (
+        "a model twice",
+        router(aiModels=[{"name": "openai/a"}, {"name": "openai/b"}, {"name": "openai/a"}]),
+        names.REASON_INVALID_SPEC,
+        "spec.aiModels: entry 2 ('openai/a') repeats entry 0: leave one of them out.",
+    ),
+    (
+        "several mistakes: the first, and how many more",
+        router(port=0, aiModels=[{"name": "x"}]),
+        names.REASON_INVALID_SPEC,
+        "spec.port is 0: it must be at least 1 (and 1 more).",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("xr", "reason", "sentence"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED]
+)
+def test_bad_input_is_refused_in_one_sentence(xr: Manifest, reason: str, sentence: str) -> None:
+    assert refusal_of(compose(Request(xr, {}, {}, {}))) == (reason, sentence)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"imgae": "x"}, "input.imgae is no field of this object: remove it or mend its name."),
+        ({"ttlSeconds": 0}, "input.ttlSeconds is 0: it must be at least 1."),
+        (
+            {"image": "a b"},
+            "input.image: 'a b' is no image reference: write one such as "
+            "ghcr.io/berriai/litellm:v1.108.11, without blanks.",
+        ),
+    ],
+)
+def test_a_bad_input_of_the_composition_is_refused(settings: Manifest, sentence: str) -> None:
+    answer = compose(Request(router(), {}, {}, settings))
+    assert refusal_of(answer) == (names.REASON_INVALID_INPUT, sentence)
+
+
+def test_a_config_above_what_a_config_map_holds_is_refused_with_both_sizes() -> None:
+    models = [
+        {"name": f"openai/{i:04}" + "n" * 240, "apiBase": f"https://h/{'b' * 700}"}
+        for i in range(1000)
+    ]
+    reason, sentence = refusal_of(World(router(aiModels=models)).reconcile())
+    assert reason == names.REASON_CONFIG_TOO_LARGE
+    assert sentence.startswith("spec.aiModels makes a config.yaml of 12")
+    assert sentence.endswith(
+        "bytes, and a ConfigMap holds at most 1048576: offer fewer models, or use shorter values."
+    )
+
+
+def test_the_limit_of_the_config_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = World(router()).reconcile().resources[names.CONFIG_MAP].manifest["data"]["config.yaml"]
+    size = len(text)
+    monkeypatch.setattr(config, "MAX_BYTES", size)
+    assert World(router()).reconcile().refusal is None
+    monkeypatch.setattr(config, "MAX_BYTES", size - 1)
+    assert World(router()).reconcile().refusal is not None
+
+
+# -- What the fields do (the examples' golden files show the rest)
+
+
+def _container(answer: Composition) -> Manifest:
+    pod = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    container: Manifest = pod["containers"][0]
+    return container
+
+
+def _env(answer: Composition) -> dict[str, Manifest]:
+    return {variable["name"]: variable for variable in _container(answer)["env"]}
+
+
+def test_only_the_variables_of_the_offered_providers_are_taken() -> None:
+    models = [{"name": "mistral/large"}, {"name": "mistral/small"}, {"name": "opnai/x"}]
+    env = _env(World(router(aiModels=models)).reconcile())
+    assert "MISTRAL_API_KEY" in env
+    assert "OPENAI_API_KEY" not in env
+    assert env["OPNAI_API_KEY"]["valueFrom"]["secretKeyRef"] == {
+        "name": "litellm-secrets",
+        "key": "OPNAI_API_KEY",
+        "optional": True,
+    }
+
+
+def test_the_users_environment_wins() -> None:
+    mine = [{"name": "HOME", "value": "/data"}, {"name": "OPENAI_API_KEY", "value": "$(HOME)"}]
+    answer = World(router(deployment={"env": mine})).reconcile()
+    env = _container(answer)["env"]
+    assert env[-2:] == mine
+    assert len(env) == len({variable["name"] for variable in env})
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "image"),
+    [
+        ({}, {}, "ghcr.io/berriai/litellm:v1.108.11"),
+        ({}, {"image": "platform/litellm:1"}, "platform/litellm:1"),
+        (
+            {"deployment": {"image": "team/litellm:2"}},
+            {"image": "platform/litellm:1"},
+            "team/litellm:2",
+        ),
+    ],
+)
+def test_the_image_is_the_routers_or_the_platforms_or_the_tested_one(
+    spec: Manifest, settings: Manifest, image: str
+) -> None:
+    assert _container(World(router(**spec), settings=settings).reconcile())["image"] == image
+
+
+def test_resources_are_taken_as_they_are_given() -> None:
+    wanted = {"limits": {"cpu": 2, "nvidia.com/gpu": "1"}}
+    answer = World(router(deployment={"resources": wanted})).reconcile()
+    assert _container(answer)["resources"] == wanted
+
+
+def test_common_metadata_is_on_all_objects_and_pod_metadata_on_pods_only() -> None:
+    common = {"labels": {"team": "a", "app": "evil"}, "annotations": {"note": "b"}}
+    pod = {"labels": {"tier": "c", "app": "evil"}, "annotations": {"scrape": "d"}}
+    answer = World(router(commonMetadata=common, podMetadata=pod)).reconcile()
+    for composed in answer.resources.values():
+        metadata = composed.manifest["metadata"]
+        assert (metadata["labels"]["team"], metadata["labels"]["app"]) == ("a", "gw")
+        assert metadata["annotations"] == {"note": "b"}
+        assert "tier" not in metadata["labels"]
+    template = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["metadata"]
+    assert (template["labels"]["tier"], template["labels"]["app"]) == ("c", "gw")
+    assert "team" not in template["labels"]
+    assert template["annotations"]["scrape"] == "d"
+    assert names.ANNOTATION_CONFIG_HASH in template["annotations"]
+
+
+def test_the_services_selector_is_narrower_than_the_deployments() -> None:
+    answer = World(router()).reconcile()
+    service = answer.resources[names.SERVICE].manifest["spec"]["selector"]
+    deployment = answer.resources[names.DEPLOYMENT].manifest["spec"]
+    assert deployment["selector"] == {"matchLabels": {"app": "gw"}}
+    assert service.items() > {"app": "gw"}.items()
+    assert service.items() <= deployment["template"]["metadata"]["labels"].items()
+
+
+# -- Status
+
+
+def deployment_status(**status: Any) -> Callable[[World], None]:  # noqa: ANN401
+    """Gives the world's Deployment a status."""
+
+    def set_status(world: World) -> None:
+        deployment = world.objects["Deployment", "team", "gw"]
+        deployment["metadata"]["generation"] = 3
+        deployment["status"] = status
+
+    return set_status
+
+
+def available(status: str) -> Manifest:
+    """A Deployment's condition Available."""
+    return {"type": "Available", "status": status, "reason": "x", "message": "x"}
+
+
+STUCK = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+UP = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "readyReplicas": 1}
+
+STATES: list[tuple[str, Callable[[World], None], tuple[str, str], tuple[str, str], bool]] = [
+    (
+        "just made: it has no status",
+        deployment_status(),
+        ("False", names.REASON_WAITING),
+        ("False", names.REASON_ROLLING),
+        False,
+    ),
+    (
+        "no pod is up yet",
+        deployment_status(observedGeneration=3, replicas=1, conditions=[available("False")]),
+        ("False", names.REASON_UNAVAILABLE),
+        ("False", names.REASON_ROLLING),
+        False,
+    ),
+    (
+        "all is well",
+        deployment_status(observedGeneration=3, conditions=[available("True")], **UP),
+        ("True", names.REASON_AVAILABLE),
+        ("True", names.REASON_ROLLED_OUT),
+        True,
+    ),
+    (
+        "a rotation rolls: the old pod serves, so the gateway stays ready",
+        deployment_status(
+            observedGeneration=3, conditions=[available("True")], **{**UP, "replicas": 2}
+        ),
+        ("True", names.REASON_AVAILABLE),
+        ("False", names.REASON_ROLLING),
+        True,
+    ),
+    (
+        "the Deployment has not seen its last change",
+        deployment_status(observedGeneration=2, conditions=[available("True")], **UP),
+        ("True", names.REASON_AVAILABLE),
+        ("False", names.REASON_ROLLING),
+        True,
+    ),
+    (
+        "the new pods do not come up",
+        deployment_status(
+            observedGeneration=3,
+            conditions=[available("True"), STUCK],
+            **{**UP, "replicas": 2, "updatedReplicas": 1, "unavailableReplicas": 1},
+        ),
+        ("True", names.REASON_AVAILABLE),
+        ("False", names.REASON_ROLLOUT_STUCK),
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_available", "rolled", "ready"),
+    [s[1:] for s in STATES],
+    ids=[s[0] for s in STATES],
+)
+def test_conditions_and_readiness_follow_the_deployment(
+    change: Callable[[World], None],
+    is_available: tuple[str, str],
+    rolled: tuple[str, str],
+    ready: bool,  # noqa: FBT001
+) -> None:
+    world = World(router())
+    world.reconcile()
+    change(world)
+    answer = world.call()
+    conditions = {c.type: (c.status, c.reason) for c in answer.conditions}
+    assert conditions == {
+        names.CONFIGURED: ("True", names.REASON_CONFIGURED),
+        names.AVAILABLE: is_available,
+        names.ROLLED_OUT: rolled,
+    }
+    assert answer.resources[names.DEPLOYMENT].ready is ready
+    assert all(answer.resources[name].ready for name in ALL - {names.DEPLOYMENT})
+
+
+def test_a_change_that_has_not_reached_the_deployment_is_not_rolled_out() -> None:
+    world = World(router())
+    world.reconcile()
+    deployment_status(observedGeneration=3, conditions=[available("True")], **UP)(world)
+    world.xr = router(aiModels=[{"name": "openai/gpt-5"}])
+    conditions = {c.type: c.status for c in world.call().conditions}
+    assert (conditions[names.AVAILABLE], conditions[names.ROLLED_OUT]) == ("True", "False")
+
+
+def test_nothing_is_ready_before_it_is_observed() -> None:
+    assert not any(c.ready for c in World(router()).reconcile().resources.values())
+
+
+def test_the_status_says_where_the_gateway_is_and_what_it_offers() -> None:
+    models = [
+        {"name": "openai/gpt-4o", "alias": "chat"},
+        {"name": "mistral/mistral-small"},
+        {"name": "azure/gpt-4o", "alias": "chat"},
+    ]
+    world = World(router(aiModels=models, port=8080))
+    world.reconcile()
+    deployment_status(replicas=2, readyReplicas=1)(world)
+    answer = world.call()
+    text = answer.resources[names.CONFIG_MAP].manifest["data"]["config.yaml"]
+    assert answer.status == {
+        "url": "http://gw.team.svc:8080",
+        "masterKeySecretRef": {"name": "gw-master-key", "key": "LITELLM_MASTER_KEY"},
+        "modelCount": 2,
+        "models": [
+            {"name": "chat", "targets": ["openai/gpt-4o", "azure/gpt-4o"]},
+            {"name": "mistral/mistral-small", "targets": ["mistral/mistral-small"]},
+        ],
+        "configHash": config.digest(text),
+        "replicas": 2,
+        "readyReplicas": 1,
+    }
+
+
+def test_long_lists_in_the_status_name_the_first_and_count_the_rest() -> None:
+    models = [{"name": f"openai/{i}", "alias": f"m{i % 60}"} for i in range(1000)]
+    status = World(router(aiModels=models)).reconcile().status
+    assert status["modelCount"] == 60
+    assert len(status["models"]) == 50
+    assert status["models"][0]["targets"][-2:] == ["openai/420", "and 9 more"]
+
+
+def test_the_uid_of_the_tests_is_the_worlds() -> None:
+    """Guards the tests above: an object that the world applies is the router's own."""
+    world = World(router())
+    world.reconcile()
+    owners = {o["metadata"]["ownerReferences"][0]["uid"] for o in world.objects.values()}
+    assert owners == {UID}

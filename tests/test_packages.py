@@ -1,0 +1,254 @@
+"""The packages, the generated files, and the typed models against the definition of the API."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from function import names, render
+from function.__version__ import __version__
+from function.api import Input, Spec
+from function.composition import Manifest
+from tests import generate
+from tests.generate import ROOT, SOURCE
+
+PACKAGE = ROOT / "package"
+ROOTS = {
+    "function": ("Function", "function-modelrouter", {"CustomResourceDefinition"}),
+    "configuration": (
+        "Configuration",
+        "configuration-modelrouter",
+        {"CompositeResourceDefinition", "Composition"},
+    ),
+    "claims": (
+        "Configuration",
+        "configuration-modelrouter-claims",
+        {"CompositeResourceDefinition", "Composition"},
+    ),
+}
+
+
+def documents(folder: Path) -> list[Manifest]:
+    return [d for path in folder.rglob("*.yaml") for d in yaml.safe_load_all(path.read_text()) if d]
+
+
+def one(folder: Path, kind: str) -> Manifest:
+    (document,) = (d for d in documents(folder) if d["kind"] == kind)
+    return document
+
+
+@pytest.mark.parametrize("path", generate.generate(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_generated_files_are_up_to_date(path: Path) -> None:
+    """Else run: python -m tests.generate."""
+    assert path.read_text() == generate.generate()[path]
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_a_package_holds_its_metadata_and_its_objects(root: str) -> None:
+    kind, name, others = ROOTS[root]
+    found = documents(PACKAGE / root)
+    metas = [d for d in found if d["apiVersion"].startswith("meta.pkg.crossplane.io/")]
+    assert [(d["kind"], d["metadata"]["name"]) for d in metas] == [(kind, name)]
+    assert sorted(d["kind"] for d in found if d not in metas) == sorted(others)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_crossplane_builds_the_package(root: str, tmp_path: Path) -> None:
+    """Where the crossplane CLI is on the PATH; it comes from no package registry."""
+    cli = shutil.which("crossplane")
+    if cli is None:
+        pytest.skip("needs the crossplane CLI on the PATH")
+    package = tmp_path / f"{root}.xpkg"
+    command = [cli, "xpkg", "build", "--package-root", str(PACKAGE / root), "-o", str(package)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+    assert package.stat().st_size > 0
+
+
+@pytest.mark.parametrize("root", ["configuration", "claims"])
+def test_a_configuration_calls_the_function_that_it_depends_on(root: str) -> None:
+    meta, function = one(PACKAGE / root, "Configuration"), one(PACKAGE / "function", "Function")
+    composition = one(PACKAGE / root, "Composition")["spec"]
+    (step,) = composition["pipeline"]
+    assert step["functionRef"]["name"] == function["metadata"]["name"]
+    (dependency,) = meta["spec"]["dependsOn"]
+    assert dependency["package"].endswith(f"/{function['metadata']['name']}")
+    assert dependency["version"] == f">=v{__version__}"
+    served = one(PACKAGE / root, "CompositeResourceDefinition")["spec"]
+    assert composition["compositeTypeRef"] == {
+        "apiVersion": names.API_VERSION,
+        "kind": served["names"]["kind"],
+    }
+
+
+def test_examples_install_the_version_of_this_tree() -> None:
+    installed = documents(ROOT / "examples" / "install")
+    installed.append(yaml.safe_load((ROOT / "examples" / "functions.yaml").read_text()))
+    packages = [d["spec"]["package"] for d in installed if "package" in d.get("spec", {})]
+    assert len(packages) == 3
+    assert {package.rpartition(":")[2] for package in packages} == {f"v{__version__}"}
+
+
+def test_the_names_in_the_code_are_those_of_the_packages() -> None:
+    xrd = one(PACKAGE / "configuration", "CompositeResourceDefinition")["spec"]
+    claims = one(PACKAGE / "claims", "CompositeResourceDefinition")["spec"]
+    version = xrd["versions"][0]["name"]
+    assert f"{xrd['group']}/{version}" == names.API_VERSION
+    assert (xrd["names"]["kind"], claims["names"]["kind"]) == (names.KIND, names.LEGACY_KIND)
+    assert claims["claimNames"]["kind"] == names.KIND
+    crd = one(PACKAGE / "function", "CustomResourceDefinition")["spec"]
+    assert f"{crd['group']}/{crd['versions'][0]['name']}" == names.INPUT_API_VERSION
+    assert crd["names"]["kind"] == names.INPUT_KIND
+
+
+# -- One truth: what the typed models take is what the definition takes
+
+XRD = yaml.safe_load(SOURCE.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+INPUT = one(PACKAGE / "function", "CustomResourceDefinition")["spec"]["versions"][0]["schema"]
+
+RENAMED = {"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "maxProperties"}
+SCALARS = str | int
+
+
+def of_definition(schema: Manifest) -> Manifest:
+    """A schema of the definition, brought down to what a model can say too."""
+    wanted: Manifest = {key: schema[key] for key in RENAMED & schema.keys()}
+    if schema.get("x-kubernetes-int-or-string"):
+        return {"quantity": True}
+    wanted["type"] = schema["type"]
+    if isinstance(schema.get("default"), SCALARS):
+        wanted["default"] = schema["default"]
+    for rule in schema.get("x-kubernetes-validations", []):
+        if matches := re.fullmatch(r"self\.matches\('\^(.*)\$'\)", rule["rule"]):
+            # CEL's string has its backslashes doubled.
+            wanted["rule"] = matches[1].replace("\\\\", "\\")
+            wanted["sentence"] = sentence(rule)
+    if "pattern" in schema:
+        wanted["rule"] = schema["pattern"].removeprefix("^").removesuffix("$")
+    if "items" in schema:
+        wanted["items"] = of_definition(schema["items"])
+    if "additionalProperties" in schema:
+        wanted["values"] = of_definition(schema["additionalProperties"])
+    if "properties" in schema:
+        wanted["properties"] = {k: of_definition(v) for k, v in schema["properties"].items()}
+        wanted["required"] = sorted(schema.get("required", []))
+    return wanted
+
+
+def sentence(rule: Manifest) -> str:
+    """The message of a CEL rule, with {} for the value."""
+    expression = rule.get("messageExpression")
+    if expression is None:
+        return str(rule["message"])
+    return re.sub(r'^"|"$', "", expression).replace('" + self + "', "{}")
+
+
+def of_model(schema: Manifest, definitions: Manifest) -> Manifest:
+    """A model's JSON schema, in the same words."""
+    if "anyOf" in schema:
+        (schema,) = (option for option in schema["anyOf"] if option != {"type": "null"})
+    if "$ref" in schema:
+        default = {k: v for k, v in schema.items() if k == "default"}
+        schema = {**definitions[schema["$ref"].rpartition("/")[2]], **default}
+    if schema.get("x-quantity"):
+        return {"quantity": True}
+    wanted: Manifest = {key: schema[key] for key in RENAMED & schema.keys()}
+    wanted["type"] = schema["type"]
+    if isinstance(schema.get("default"), SCALARS):
+        wanted["default"] = schema["default"]
+    if "x-rule" in schema:
+        wanted["rule"] = schema["x-rule"]["pattern"]
+        wanted["sentence"] = schema["x-rule"]["message"]
+    if "items" in schema:
+        wanted["items"] = of_model(schema["items"], definitions)
+    if isinstance(schema.get("additionalProperties"), dict):
+        wanted["values"] = of_model(schema["additionalProperties"], definitions)
+    if "properties" in schema:
+        wanted["properties"] = {
+            k: of_model(v, definitions) for k, v in schema["properties"].items()
+        }
+        wanted["required"] = sorted(schema.get("required", []))
+    return wanted
+
+
+def bounded(schema: Manifest, path: str) -> Iterator[str]:
+    """Paths of strings, lists and maps of the spec that have no bound."""
+    unbounded = {
+        "string": "maxLength" not in schema,
+        "array": "maxItems" not in schema,
+        "object": "additionalProperties" in schema and "maxProperties" not in schema,
+    }
+    if unbounded.get(schema.get("type", "")):
+        yield path
+    for name, field in schema.get("properties", {}).items():
+        yield from bounded(field, f"{path}.{name}")
+    for part in ("items", "additionalProperties"):
+        if part in schema:
+            yield from bounded(schema[part], f"{path}[]")
+
+
+def described(schema: Manifest, path: str) -> Iterator[str]:
+    """Paths of fields without a description."""
+    for name, field in schema.get("properties", {}).items():
+        if not field.get("description"):
+            yield f"{path}.{name}"
+        yield from described(field.get("items", field), f"{path}.{name}")
+
+
+def test_the_models_take_what_the_definition_takes() -> None:
+    ours = Spec.model_json_schema(by_alias=True)
+    wanted = of_definition(XRD["properties"]["spec"])
+    drop_bounds_of_sources(wanted)
+    assert of_model(ours, ours["$defs"]) == wanted
+
+
+def drop_bounds_of_sources(spec: Manifest) -> None:
+    """A variable's source has exactly one member: for the model that is a rule of its own."""
+    env: Any = spec["properties"]["deployment"]["properties"]["env"]
+    assert env["items"]["properties"]["valueFrom"].pop("maxProperties") == 1
+
+
+def test_the_model_of_the_input_takes_what_its_crd_takes() -> None:
+    ours = of_model(Input.model_json_schema(by_alias=True), {})
+    wanted = of_definition(INPUT["openAPIV3Schema"])
+    for envelope in ("apiVersion", "kind", "metadata"):
+        del ours["properties"][envelope], wanted["properties"][envelope]
+    del ours["properties"]["image"]["sentence"]
+    assert ours == wanted
+
+
+def test_everything_in_the_spec_is_bounded() -> None:
+    assert not list(bounded(XRD["properties"]["spec"], "spec"))
+
+
+def test_every_field_is_described() -> None:
+    assert not list(described(XRD, ""))
+
+
+def test_every_rule_has_a_message_beside_its_expression() -> None:
+    """A result of the expression that has a newline is dropped, and then the message is shown."""
+    text = SOURCE.read_text()
+    rules = [rule for rule in all_rules(XRD)]
+    assert len(rules) > 20
+    assert all(rule.get("message") for rule in rules)
+    assert "\n" not in "".join(rule.get("messageExpression", "") for rule in rules)
+    assert text.startswith("# The source of the API.")
+
+
+def all_rules(schema: Any) -> Iterator[Manifest]:  # noqa: ANN401
+    """All CEL rules in a schema."""
+    if isinstance(schema, dict):
+        yield from schema.get("x-kubernetes-validations", [])
+        for value in schema.values():
+            yield from all_rules(value)
+
+
+def test_every_status_field_that_is_written_is_in_the_definition() -> None:
+    (rendered,) = render.render([ROOT / "examples" / "enterprise.yaml"])
+    written = {key for key in rendered.xr["status"] if key != "conditions"}
+    assert written == set(XRD["properties"]["status"]["properties"])

@@ -1,0 +1,165 @@
+"""What holds for every router."""
+
+import asyncio
+import base64
+import copy
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from function import fn, names, wire
+from function.composition import Composition, Manifest
+from tests.support import strategies
+from tests.support.world import World, behind_claim, router
+
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=100)
+settings.load_profile("ci")
+
+
+def plain(answer: Composition) -> Manifest:
+    """An answer's objects, without the one random value."""
+    objects = {name: copy.deepcopy(c.manifest) for name, c in answer.resources.items()}
+    if names.MASTER_KEY in objects:
+        objects[names.MASTER_KEY]["data"] = {}
+    return objects
+
+
+def leaves(value: object) -> Iterator[object]:
+    """All scalars in a value, keys of objects too."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def shuffled(value: Any, source: random.Random) -> Any:  # noqa: ANN401
+    """The value with the keys of all its objects in another order."""
+    if isinstance(value, dict):
+        keys = list(value)
+        source.shuffle(keys)
+        return {key: shuffled(value[key], source) for key in keys}
+    if isinstance(value, list):
+        return [shuffled(item, source) for item in value]
+    return value
+
+
+def run(xr: Manifest) -> fnv1.RunFunctionResponse:
+    """What the function answers when nothing of the router is in the cluster."""
+    request = fnv1.RunFunctionRequest()
+    request.observed.composite.resource.update(xr)
+    for name in (names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE):
+        request.required_resources[name].SetInParent()
+    return asyncio.run(fn.FunctionRunner().RunFunction(request, None))
+
+
+@given(strategies.specs, st.randoms(use_true_random=False))
+def test_the_order_of_models_and_keys_changes_nothing(
+    spec: Manifest, source: random.Random
+) -> None:
+    one = World(router(**spec)).reconcile()
+    assert one.refusal is None
+    other = shuffled(spec, source)
+    source.shuffle(other["aiModels"])
+    two = World(router(**other)).reconcile()
+    assert json.dumps(plain(one), sort_keys=True) == json.dumps(plain(two), sort_keys=True)
+
+
+@given(strategies.specs, st.randoms(use_true_random=False))
+def test_the_same_router_with_its_keys_in_another_order_gives_the_same_bytes(
+    spec: Manifest, source: random.Random
+) -> None:
+    spec["auth"] = {"masterKeySecretRef": {"name": "s", "key": "k"}}  # Nothing random.
+    one, two = run(router(**spec)), run(router(**shuffled(spec, source)))
+    assert one.SerializeToString(deterministic=True) == two.SerializeToString(deterministic=True)
+
+
+@given(strategies.specs)
+def test_composing_again_over_its_own_output_changes_nothing(spec: Manifest) -> None:
+    world = World(router(**spec))
+    world.reconcile()
+    objects = copy.deepcopy(world.objects)
+    one = world.reconcile()
+    two = world.reconcile()
+    assert world.objects == objects
+    assert one == two
+    assert not one.requirements
+
+
+@given(strategies.specs)
+def test_no_whole_number_shows_as_a_double(spec: Manifest) -> None:
+    """Numbers arrive as doubles, as the protobuf has no others."""
+    response = run(router(**spec))
+    objects = [wire.read(r.resource) for r in response.desired.resources.values()]
+    objects.append(wire.read(response.desired.composite.resource))
+    assert not [leaf for leaf in leaves(objects) if isinstance(leaf, float)]
+    port = int(spec.get("port", 4000))
+    deployment = wire.read(response.desired.resources[names.DEPLOYMENT].resource)
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"][-1] == str(port)
+    data = wire.read(response.desired.resources[names.CONFIG_MAP].resource)["data"]
+    config = yaml.safe_load(data["config.yaml"])
+    assert not [leaf for leaf in leaves(config) if isinstance(leaf, float)]
+
+
+@given(strategies.specs, strategies.specs)
+def test_the_hash_changes_if_and_only_if_the_config_does(one: Manifest, two: Manifest) -> None:
+    a, b = World(router(**one)).reconcile(), World(router(**two)).reconcile()
+    texts = [answer.resources[names.CONFIG_MAP].manifest["data"] for answer in (a, b)]
+    hashes = [answer.status["configHash"] for answer in (a, b)]
+    assert (texts[0] == texts[1]) == (hashes[0] == hashes[1])
+
+
+@given(strategies.specs)
+def test_a_claim_composes_what_a_namespaced_router_composes(spec: Manifest) -> None:
+    v2, claim = World(router(**spec)), World(behind_claim(**spec))
+    assert plain(v2.reconcile()) == plain(claim.reconcile())
+
+
+@given(strategies.specs, st.lists(st.booleans(), min_size=1, max_size=8))
+def test_the_master_key_never_changes_whatever_is_seen_when(
+    spec: Manifest, blindness: list[bool]
+) -> None:
+    spec.pop("auth", None)
+    world = World(router(**spec))
+    world.reconcile()
+    secret = ("Secret", "team", "gw-master-key")
+    key = world.objects[secret]["data"]
+    for blind in blindness:
+        world.reconcile(blind=blind)
+        assert world.objects[secret]["data"] == key
+
+
+@given(strategies.specs)
+def test_the_master_key_is_in_its_secret_and_nowhere_else(spec: Manifest) -> None:
+    spec.pop("auth", None)
+    answer = World(router(**spec)).reconcile()
+    objects = {name: c.manifest for name, c in answer.resources.items()}
+    data = objects.pop(names.MASTER_KEY)["data"][names.MASTER_KEY_VARIABLE]
+    shown = repr((objects, answer.status, answer.conditions, answer.warnings))
+    assert data not in shown
+    assert base64.b64decode(data).decode() not in shown
+
+
+@settings(max_examples=500)
+@given(strategies.damaged())
+def test_no_input_raises(spec: Any) -> None:  # noqa: ANN401
+    """Whatever got past admission is composed, or refused in one sentence."""
+    xr = router()
+    xr["spec"] = spec
+    response = run(xr)
+    for result in response.results:
+        assert result.reason != names.REASON_INTERNAL_ERROR
+        assert result.message.endswith(".")
+        assert "\n" not in result.message
+        assert not response.desired.resources

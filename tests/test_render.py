@@ -1,0 +1,299 @@
+"""`modelrouter render` as a user runs it, and held against `crossplane composition render`."""
+
+import base64
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from function import names
+from tests.generate import EXAMPLES, ROOT, ROUTERS
+from tests.support.processes import modelrouter, running
+from tests.support.world import behind_claim, router
+
+Object = dict[str, Any]
+
+
+def render(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Runs the command, with nothing of the cluster's in its environment."""
+    return subprocess.run(
+        [modelrouter(), "render", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+    )
+
+
+def objects(text: str) -> list[Object]:
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def written(folder: Path, *documents: Object, name: str = "in.yaml") -> Path:
+    """A file of these documents."""
+    path = folder / name
+    path.write_text(yaml.safe_dump_all(documents))
+    return path
+
+
+def test_prints_the_composed_objects_of_a_smallest_router() -> None:
+    result = render("examples/modelrouter.yaml")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [document["kind"] for document in objects(result.stdout)] == [
+        "ConfigMap",
+        "Deployment",
+        "Secret",
+        "Service",
+    ]
+    assert render("examples/modelrouter.yaml").stdout == result.stdout
+
+
+def test_shows_a_placeholder_for_a_master_key_that_would_be_random() -> None:
+    (secret,) = (
+        o for o in objects(render("examples/modelrouter.yaml").stdout) if o["kind"] == "Secret"
+    )
+    shown = base64.b64decode(secret["data"][names.MASTER_KEY_VARIABLE]).decode()
+    assert shown == "placeholder: a random master key is made on the cluster"
+
+
+@pytest.mark.parametrize("how", ["data", "stringData"])
+def test_shows_a_master_key_that_is_already_there(tmp_path: Path, how: str) -> None:
+    value = base64.b64encode(b"sk-kept").decode() if how == "data" else "sk-kept"
+    existing = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "gateway-master-key", "namespace": "default"},
+        how: {names.MASTER_KEY_VARIABLE: value},
+    }
+    result = render("examples/modelrouter.yaml", "--required", written(tmp_path, existing))
+    (secret,) = (o for o in objects(result.stdout) if o["kind"] == "Secret")
+    assert base64.b64decode(secret["data"][names.MASTER_KEY_VARIABLE]) == b"sk-kept"
+
+
+def test_the_whole_of_a_folder_is_rendered_and_written(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    written(source, router("one"), name="1.yaml")
+    written(source, router("two"), router("three"), name="2.yml")
+    result = render(source, "--output-dir", tmp_path / "out", "--include-xr")
+    assert (result.returncode, result.stdout) == (0, "")
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {
+        f"{kind}-{name}.yaml"
+        for router_ in ("one", "two", "three")
+        for kind, name in [
+            ("modelrouter", router_),
+            ("configmap", f"{router_}-config"),
+            ("deployment", router_),
+            ("secret", f"{router_}-master-key"),
+            ("service", router_),
+        ]
+    }
+    (service,) = objects((tmp_path / "out" / "service-two.yaml").read_text())
+    assert service["metadata"]["name"] == "two"
+
+
+def test_a_router_without_a_namespace_is_in_the_default_one_as_with_kubectl(tmp_path: Path) -> None:
+    xr = router()
+    del xr["metadata"]["namespace"]
+    result = render(written(tmp_path, xr))
+    assert {o["metadata"]["namespace"] for o in objects(result.stdout)} == {"default"}
+
+
+def test_an_unsupported_type_is_noted(tmp_path: Path) -> None:
+    result = render(written(tmp_path, router(type="kong")), "-r")
+    assert result.returncode == 0
+    assert "only litellm is implemented" in result.stderr
+    (note,) = objects(result.stdout)
+    assert (note["kind"], note["severity"]) == ("Result", "Warning")
+
+
+SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "gw", "namespace": "team"}}
+
+REFUSED: list[tuple[str, list[Object], str]] = [
+    (
+        "a spec that the API refuses",
+        [router(port=0)],
+        "ModelRouter 'gw': spec.port is 0: it must be at least 1.",
+    ),
+    (
+        "a field that the API does not have, as kubectl refuses it",
+        [router(prot=1)],
+        "FILE: unknown field spec.prot: remove it or mend its name",
+    ),
+    (
+        "also deep inside",
+        [router(aiModels=[{"name": "a/b", "apibase": "x"}])],
+        "FILE: unknown field spec.aiModels[0].apibase: remove it or mend its name",
+    ),
+    (
+        "another kind",
+        [SERVICE],
+        "FILE: v1 Service is no gateway.agentic-layer.ai/v1alpha1 ModelRouter: pass other objects "
+        "with --required or --observed",
+    ),
+    (
+        "a router without a name",
+        [{**router(), "metadata": {}}],
+        "FILE: metadata.name is missing: give the ModelRouter a name",
+    ),
+    ("nothing at all", [], "no ModelRouter in the files: nothing to render"),
+]
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED]
+)
+def test_bad_input_is_refused_in_one_line(
+    tmp_path: Path, documents: list[Object], message: str
+) -> None:
+    path = written(tmp_path, *documents)
+    result = render(path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"Error: {message.replace('FILE', str(path))}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", " is no YAML: "), ("- 1\n", ": a document is no object: ")]
+)
+def test_a_file_that_holds_no_objects_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    result = render(path)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Error: {path}{message}")
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
+    result = render(written(tmp_path, router()), "-e", written(tmp_path, SERVICE, name="s.yaml"))
+    assert result.returncode == 1
+    assert "Service 'gw' already exists in namespace 'team'" in result.stderr
+
+
+def test_an_observed_object_must_say_which_composed_resource_it_is(tmp_path: Path) -> None:
+    result = render(written(tmp_path, router()), "-o", written(tmp_path, SERVICE, name="s.yaml"))
+    assert result.returncode == 1
+    assert "observed Service 'gw' has no annotation" in result.stderr
+
+
+# -- Crossplane's own render, where its two programs can be had
+
+
+@pytest.fixture(scope="module")
+def crossplane() -> Iterator[list[str]]:
+    """The command line of `crossplane composition render`, with our server running.
+
+    Crossplane's programs come from no package registry, so this is a check for machines that have
+    them: the CLI as `crossplane` on the PATH, its core as the file that CROSSPLANE_CORE names.
+    """
+    cli, core = shutil.which("crossplane"), os.environ.get("CROSSPLANE_CORE")
+    if cli is None or core is None:
+        pytest.skip("needs the crossplane CLI on the PATH and its core's path in CROSSPLANE_CORE")
+    with running("--insecure") as (_, address):
+        target = f"render.crossplane.io/runtime-development-target={address}"
+        yield [cli, "composition", "render", f"--crossplane-binary={core}", "-a", target]
+
+
+def by_crossplane(
+    command: list[str], xr: Path, *flags: str | Path, package: str = "configuration"
+) -> list[Object]:
+    """What Crossplane renders, with its XRD, in the order of our command."""
+    folder = ROOT / "package" / package
+    files = [xr, folder / "composition.yaml", EXAMPLES / "functions.yaml"]
+    arguments = [*files, "--xrd", folder / "definition.yaml", *flags]
+    result = subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return objects(result.stdout)
+
+
+def comparable(documents: list[Object]) -> list[Object]:
+    """Without what is random, and without Crossplane's own references, conditions and events."""
+    ours = {names.CONFIGURED, names.AVAILABLE, names.ROLLED_OUT}
+    kept = []
+    for document in documents:
+        if document["kind"] == "Secret":
+            document = {**document, "data": sorted(document["data"])}
+        if document["kind"] in (names.KIND, names.LEGACY_KIND):
+            conditions = [c for c in document["status"]["conditions"] if c["type"] in ours]
+            status = {**document["status"], "conditions": conditions}
+            status.pop("claimConditionTypes", None)
+            own = {key: document[key] for key in ("apiVersion", "kind", "metadata")}
+            document = {**own, "status": status}
+        if document["kind"] == "Result" and not document["message"].startswith("Pipeline step"):
+            continue
+        kept.append(document)
+    return kept
+
+
+@pytest.mark.parametrize("example", ROUTERS)
+def test_agrees_with_crossplane_for_every_example(crossplane: list[str], example: str) -> None:
+    path = EXAMPLES / f"{example}.yaml"
+    theirs = by_crossplane(crossplane, path, "-r")
+    assert comparable(objects(render(path, "-x", "-r").stdout)) == comparable(theirs)
+
+
+def test_agrees_with_crossplane_behind_a_claim(crossplane: list[str], tmp_path: Path) -> None:
+    path = written(tmp_path, behind_claim("shop", "web"))
+    theirs = by_crossplane(crossplane, path, package="claims")
+    assert comparable(objects(render(path, "-x").stdout)) == comparable(theirs)
+
+
+def test_agrees_with_crossplane_over_observed_and_required_objects(
+    crossplane: list[str], tmp_path: Path
+) -> None:
+    """A gateway that runs, whose Service was deleted, beside a Secret of the user's."""
+    path = EXAMPLES / "modelrouter.yaml"
+    running_ = [o for o in objects(render(path).stdout) if o["kind"] != "Service"]
+    for document in running_:
+        if document["kind"] == "Deployment":
+            document["metadata"]["generation"] = 1
+            document["status"] = {
+                "observedGeneration": 1,
+                "replicas": 1,
+                "updatedReplicas": 1,
+                "readyReplicas": 1,
+                "availableReplicas": 1,
+                "conditions": [{"type": "Available", "status": "True"}],
+            }
+    flags = [
+        "-o",
+        written(tmp_path, *running_, name="observed.yaml"),
+        "-e",
+        EXAMPLES / "secret.yaml",
+    ]
+    theirs = by_crossplane(crossplane, path, *flags, "-r")
+    ours = objects(render(path, "-x", "-r", *flags).stdout)
+    assert comparable(ours) == comparable(theirs)
+    conditions = {c["type"]: c["status"] for c in ours[0]["status"]["conditions"]}
+    assert conditions == {"Configured": "True", "Available": "True", "RolledOut": "True"}
+
+
+def test_agrees_with_crossplane_on_an_unsupported_type(
+    crossplane: list[str], tmp_path: Path
+) -> None:
+    path = written(tmp_path, router(type="kong"))
+    theirs = by_crossplane(crossplane, path, "-r")
+    assert comparable(objects(render(path, "-x", "-r").stdout)) == comparable(theirs)
+
+
+def test_crossplane_reports_the_sentence_of_a_refusal(
+    crossplane: list[str], tmp_path: Path
+) -> None:
+    files = [
+        written(tmp_path, router(port=0)),
+        EXAMPLES / "composition.yaml",
+        EXAMPLES / "functions.yaml",
+    ]
+    result = subprocess.run(
+        [*crossplane, *map(str, files)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode != 0
+    assert "spec.port is 0: it must be at least 1." in result.stderr

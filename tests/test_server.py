@@ -1,0 +1,263 @@
+"""A real server process and real gRPC clients: insecure, with mTLS, and on its way out."""
+
+import datetime
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
+from crossplane.function.proto.v1beta1 import run_function_pb2 as fnv1beta1
+from crossplane.function.proto.v1beta1 import run_function_pb2_grpc as grpcv1beta1
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from tests.support.processes import modelrouter, running
+from tests.support.world import router
+
+TIMEOUT = 20
+SERVICE = "apiextensions.fn.proto.v1.FunctionRunnerService"
+
+
+def request() -> fnv1.RunFunctionRequest:
+    req = fnv1.RunFunctionRequest(meta=fnv1.RequestMeta(tag="t"))
+    req.observed.composite.resource.update(router())
+    return req
+
+
+def call(channel: grpc.Channel) -> fnv1.RunFunctionResponse:
+    response: fnv1.RunFunctionResponse = grpcv1.FunctionRunnerServiceStub(channel).RunFunction(
+        request(), timeout=TIMEOUT, wait_for_ready=True
+    )
+    return response
+
+
+# -- Insecure
+
+
+@pytest.fixture(scope="module")
+def insecure() -> Iterator[grpc.Channel]:
+    with running("--insecure") as (_, address), grpc.insecure_channel(address) as channel:
+        yield channel
+
+
+def test_answers_v1(insecure: grpc.Channel) -> None:
+    assert call(insecure).requirements.resources["service"].match_name == "gw"
+
+
+def test_answers_v1beta1(insecure: grpc.Channel) -> None:
+    req = fnv1beta1.RunFunctionRequest.FromString(request().SerializeToString())
+    stub = grpcv1beta1.FunctionRunnerServiceStub(insecure)
+    response = stub.RunFunction(req, timeout=TIMEOUT)
+    assert response.meta.tag == "t"
+    assert not response.results
+
+
+@pytest.mark.parametrize("service", ["", SERVICE])
+def test_answers_health_checks(insecure: grpc.Channel, service: str) -> None:
+    stub = health_pb2_grpc.HealthStub(insecure)
+    answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_lists_its_services_by_reflection(insecure: grpc.Channel) -> None:
+    stub = reflection_pb2_grpc.ServerReflectionStub(insecure)
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    (answer,) = stub.ServerReflectionInfo(iter([asked]), timeout=TIMEOUT)
+    assert {service.name for service in answer.list_services_response.service} == {
+        SERVICE,
+        "apiextensions.fn.proto.v1beta1.FunctionRunnerService",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+
+
+@pytest.mark.parametrize(("limit", "taken"), [("1", False), ("4", True)])
+def test_the_size_of_messages_is_limited_by_its_flag(limit: str, taken: bool) -> None:  # noqa: FBT001
+    req = request()
+    req.context.update({"large": "x" * 2 * 1024 * 1024})
+    with running("--insecure", "--max-recv-message-size", limit) as (_, address):
+        options = [("grpc.max_receive_message_length", -1)]
+        with grpc.insecure_channel(address, options=options) as channel:
+            stub = grpcv1.FunctionRunnerServiceStub(channel)
+            if taken:
+                assert stub.RunFunction(req, timeout=TIMEOUT, wait_for_ready=True).meta.tag == "t"
+            else:
+                with pytest.raises(grpc.RpcError) as refused:
+                    stub.RunFunction(req, timeout=TIMEOUT, wait_for_ready=True)
+                assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+# -- mTLS
+
+
+class Authority:
+    """A certificate authority of the tests."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+        self.certificate = self._sign(self.name, self.key.public_key(), authority=True)
+
+    def folder(self, folder: Path) -> Path:
+        """Writes tls.crt, tls.key and ca.crt, as Crossplane mounts them."""
+        folder.mkdir(exist_ok=True)
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer")])
+        files = {
+            "tls.crt": pem(self._sign(name, key.public_key(), authority=False)),
+            "tls.key": key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+            "ca.crt": pem(self.certificate),
+        }
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        return folder
+
+    def _sign(
+        self, name: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool
+    ) -> x509.Certificate:
+        now = datetime.datetime.now(datetime.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(self.name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(minutes=5))
+            .not_valid_after(now + datetime.timedelta(hours=1))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("fn")]), critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def secure_channel(address: str, folder: Path, *, with_certificate: bool = True) -> grpc.Channel:
+    """A client that presents the folder's certificate, and trusts its authority."""
+    root, key, certificate = (
+        (folder / name).read_bytes() for name in ("ca.crt", "tls.key", "tls.crt")
+    )
+    own = (key, certificate) if with_certificate else (None, None)
+    credentials = grpc.ssl_channel_credentials(root, *own)
+    options = [("grpc.ssl_target_name_override", "fn")]
+    return grpc.secure_channel(address, credentials, options=options)
+
+
+def test_serves_whom_its_authority_knows_and_no_one_else(tmp_path: Path) -> None:
+    ours, foreign = Authority(), Authority()
+    server, client = ours.folder(tmp_path / "server"), ours.folder(tmp_path / "client")
+    stranger = foreign.folder(tmp_path / "stranger")
+    (stranger / "ca.crt").write_bytes(pem(ours.certificate))
+    env = {"TLS_SERVER_CERTS_DIR": str(server)}
+    with running(env=env) as (_, address):
+        with secure_channel(address, client) as channel:
+            assert call(channel).meta.tag == "t"
+        for refused in (
+            secure_channel(address, stranger),
+            secure_channel(address, client, with_certificate=False),
+            grpc.insecure_channel(address),
+        ):
+            with refused as channel, pytest.raises(grpc.RpcError) as error:
+                grpcv1.FunctionRunnerServiceStub(channel).RunFunction(request(), timeout=3)
+            assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_takes_renewed_certificates_without_a_restart(tmp_path: Path) -> None:
+    server, client = tmp_path / "server", tmp_path / "client"
+    old, new = Authority(), Authority()
+    with running("--tls-certs-dir", str(old.folder(server))) as (_, address):
+        with secure_channel(address, old.folder(client)) as channel:
+            assert call(channel).meta.tag == "t"
+        new.folder(server)
+        with secure_channel(address, new.folder(client)) as channel:
+            assert call(channel).meta.tag == "t"
+
+
+# -- Starting and stopping
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            [],
+            "Error: no certificates: give --tls-server-certs-dir a folder with tls.crt, tls.key "
+            "and ca.crt, or serve without mTLS with --insecure\n",
+        ),
+        (
+            ["--tls-server-certs-dir", "/nowhere"],
+            "Error: cannot read '/nowhere/tls.key' (No such file or directory): "
+            "--tls-server-certs-dir must hold tls.crt, tls.key and ca.crt\n",
+        ),
+        (
+            ["--insecure", "--address", "no-such-host.invalid:1"],
+            "Error: cannot listen on 'no-such-host.invalid:1': it is taken or not an address of "
+            "this machine; choose another with --address\n",
+        ),
+    ],
+)
+def test_says_why_it_cannot_start(flags: list[str], message: str) -> None:
+    result = subprocess.run(
+        [modelrouter(), "serve", *flags], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr.endswith(message)
+    assert "Traceback" not in result.stderr
+
+
+SLOW = """
+import asyncio
+import click
+from crossplane.function import cli
+from function import fn, main
+
+class Slow(fn.FunctionRunner):
+    async def RunFunction(self, req, context):
+        await asyncio.sleep(2)
+        return await super().RunFunction(req, context)
+
+fn.FunctionRunner = Slow
+main.serve()
+"""
+
+
+def test_a_call_in_flight_at_sigterm_is_answered_and_the_process_ends() -> None:
+    """The server as it is, with a function that takes two seconds: a real one is too fast."""
+    with running("--insecure", program=(sys.executable, "-c", SLOW)) as (process, address):
+        with grpc.insecure_channel(address) as channel:
+            grpc.channel_ready_future(channel).result(timeout=TIMEOUT)
+            timer = threading.Timer(0.5, process.send_signal, [signal.SIGTERM])
+            timer.start()
+            assert call(channel).meta.tag == "t"
+            timer.join()
+        assert process.wait(timeout=10) == 0
+
+
+def test_health_is_not_serving_while_it_drains() -> None:
+    with running("--insecure", program=(sys.executable, "-c", SLOW)) as (process, address):
+        with grpc.insecure_channel(address) as channel:
+            grpc.channel_ready_future(channel).result(timeout=TIMEOUT)
+            watch = health_pb2_grpc.HealthStub(channel).Watch(
+                health_pb2.HealthCheckRequest(service=""), timeout=TIMEOUT
+            )
+            assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+            process.send_signal(signal.SIGTERM)
+            assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            watch.cancel()
+        assert process.wait(timeout=10) == 0
