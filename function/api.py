@@ -51,8 +51,9 @@ class AIModel(Model):
             str,
             Field(min_length=1, max_length=256),
             Rule(
-                r"[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?",
-                "alias must not begin or end with a blank, nor hold control characters",
+                # LiteLLM puts it into a header of the answer, which takes no other characters.
+                r"[!-~]([ -~]*[!-~])?",
+                "'{}' is no alias: use printable ASCII, and no blank at the beginning or end",
             ),
         ]
         | None

@@ -8,7 +8,6 @@ against `crossplane composition render`.
 
 import asyncio
 import base64
-import os
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -87,9 +86,7 @@ def render(
         raise RenderError(f"no {names.KIND} in the files: nothing to render")
     present = [document for _, document in _load(observed)]
     others = [_stored(document) for _, document in _load(required)]
-    # Neither the function's log nor gRPC's is for whoever renders.
-    logging.configure(level=logging.Level.DISABLED)
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    logging.configure(level=logging.Level.DISABLED)  # Not for whoever renders.
     return asyncio.run(_render(routers, present, others))
 
 
@@ -127,7 +124,8 @@ async def _render(
                 stub = grpcv1.FunctionRunnerServiceStub(channel)
                 return [await _render_one(stub, xr, observed, others) for xr in routers]
         finally:
-            await served.stop(None)
+            # Not at once: gRPC would print that it cancels.
+            await served.stop(grace=1)
 
 
 async def _render_one(

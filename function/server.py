@@ -89,7 +89,7 @@ async def serve(
 
 
 def _credentials(folder: Path) -> grpc.ServerCredentials:
-    """mTLS credentials, read again for each handshake: a renewal needs no restart."""
+    """Credentials for mTLS, read again for each handshake: a renewal needs no restart."""
     initial = _configuration(folder)
 
     def renewed() -> grpc.ServerCertificateConfiguration:

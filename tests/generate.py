@@ -104,7 +104,7 @@ def _fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]
 
 
 def _type(field: dict[str, Any]) -> str:
-    kind = field["type"]
+    kind: str = field["type"]
     if kind == "array":
         kind = f"list of {field['items']['type']}s"
     elif "additionalProperties" in field:

@@ -1,4 +1,4 @@
-"""The API on a real API server: the CRDs that Crossplane derives, and what is composed from them."""
+"""The API on a real API server: the CRDs that Crossplane derives, and what is composed of it."""
 
 import copy
 from collections.abc import Iterator

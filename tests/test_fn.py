@@ -8,14 +8,15 @@ from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf import json_format
 
-from function import fn, names
+from function import fn, names, wire
 from function.compose import Request
+from function.composition import Manifest
 from tests.support.world import behind_claim, router
 
 ALL = (names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE)
 
 
-def request(xr: dict[str, object], *, resolved: bool = True) -> fnv1.RunFunctionRequest:
+def request(xr: Manifest, *, resolved: bool = True) -> fnv1.RunFunctionRequest:
     """A request for an XR whose names are free, or not looked up yet."""
     req = fnv1.RunFunctionRequest(meta=fnv1.RequestMeta(tag="t"))
     req.observed.composite.resource.update(xr)
@@ -93,7 +94,7 @@ def test_what_other_steps_of_the_pipeline_desire_stays(kind: str) -> None:
     req.context.update({"key": "value"})
     response = run(req)
     assert response.desired.resources["bucket"].resource["kind"] == "Bucket"
-    assert response.desired.composite.resource["status"]["other"] == "step"
+    assert wire.read(response.desired.composite.resource)["status"]["other"] == "step"
     assert response.context["key"] == "value"
 
 

@@ -57,6 +57,7 @@ def test_a_package_holds_its_metadata_and_its_objects(root: str) -> None:
     assert sorted(d["kind"] for d in found if d not in metas) == sorted(others)
 
 
+@pytest.mark.crossplane
 @pytest.mark.parametrize("root", ROOTS)
 def test_crossplane_builds_the_package(root: str, tmp_path: Path) -> None:
     """Where the crossplane CLI is on the PATH; it comes from no package registry."""
@@ -233,7 +234,7 @@ def test_every_field_is_described() -> None:
 def test_every_rule_has_a_message_beside_its_expression() -> None:
     """A result of the expression that has a newline is dropped, and then the message is shown."""
     text = SOURCE.read_text()
-    rules = [rule for rule in all_rules(XRD)]
+    rules = list(all_rules(XRD))
     assert len(rules) > 20
     assert all(rule.get("message") for rule in rules)
     assert "\n" not in "".join(rule.get("messageExpression", "") for rule in rules)

@@ -1,6 +1,6 @@
 """A real server process and real gRPC clients: insecure, with mTLS, and on its way out."""
 
-import datetime
+import datetime as dt
 import signal
 import subprocess
 import sys
@@ -65,14 +65,16 @@ def test_answers_v1beta1(insecure: grpc.Channel) -> None:
 @pytest.mark.parametrize("service", ["", SERVICE])
 def test_answers_health_checks(insecure: grpc.Channel, service: str) -> None:
     stub = health_pb2_grpc.HealthStub(insecure)
-    answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT)
+    answer = stub.Check(  # type: ignore[attr-defined]  # The stubs miss the generated methods.
+        health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT
+    )
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_lists_its_services_by_reflection(insecure: grpc.Channel) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(insecure)
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
-    (answer,) = stub.ServerReflectionInfo(iter([asked]), timeout=TIMEOUT)
+    (answer,) = stub.ServerReflectionInfo(iter([asked]), timeout=TIMEOUT)  # type: ignore[operator]
     assert {service.name for service in answer.list_services_response.service} == {
         SERVICE,
         "apiextensions.fn.proto.v1beta1.FunctionRunnerService",
@@ -129,15 +131,15 @@ class Authority:
     def _sign(
         self, name: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool
     ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(self.name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(minutes=5))
-            .not_valid_after(now + datetime.timedelta(hours=1))
+            .not_valid_before(now - dt.timedelta(minutes=5))
+            .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName("fn")]), critical=False)
             .sign(self.key, hashes.SHA256())
@@ -253,7 +255,7 @@ def test_health_is_not_serving_while_it_drains() -> None:
     with running("--insecure", program=(sys.executable, "-c", SLOW)) as (process, address):
         with grpc.insecure_channel(address) as channel:
             grpc.channel_ready_future(channel).result(timeout=TIMEOUT)
-            watch = health_pb2_grpc.HealthStub(channel).Watch(
+            watch = health_pb2_grpc.HealthStub(channel).Watch(  # type: ignore[attr-defined]
                 health_pb2.HealthCheckRequest(service=""), timeout=TIMEOUT
             )
             assert next(watch).status == health_pb2.HealthCheckResponse.SERVING

@@ -14,7 +14,7 @@ _model_id = st.from_regex(r"[!-~]{1,20}", fullmatch=True)
 models = st.fixed_dictionaries(
     {"name": st.builds("{}/{}".format, _provider, _model_id)},
     optional={
-        "alias": st.from_regex(r"[!-~é模]([ -~é模]{0,10}[!-~é模])?", fullmatch=True),
+        "alias": st.from_regex(r"[!-~]([ -~]{0,10}[!-~])?", fullmatch=True),
         "apiBase": st.builds(
             "http{}://{}:{}/v1".format, st.sampled_from(["", "s"]), _word, st.integers(1, 65535)
         ),
@@ -32,12 +32,14 @@ _env = st.one_of(
     st.fixed_dictionaries({"name": _variable}, optional={"value": st.text(max_size=8)}),
     st.fixed_dictionaries({"name": _variable, "valueFrom": _source}),
 )
-_env_from = st.one_of(
-    st.fixed_dictionaries(
-        {kind: st.fixed_dictionaries({"name": _word}, optional={"optional": st.booleans()})},
-        optional={"prefix": _variable},
+_env_from: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    *(
+        st.fixed_dictionaries(
+            {kind: st.fixed_dictionaries({"name": _word}, optional={"optional": st.booleans()})},
+            optional={"prefix": _variable},
+        )
+        for kind in ("secretRef", "configMapRef")
     )
-    for kind in ("secretRef", "configMapRef")
 )
 _requests = st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from([1, 2, "500m"]))
 _limits = st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from([2, "1Gi", "2.5"]))

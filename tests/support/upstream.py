@@ -1,0 +1,141 @@
+"""A stand-in for the model providers: it answers like OpenAI, Azure OpenAI and ollama, and records.
+
+Any path that ends in `/chat/completions` is a chat completion (so Azure's `/openai/deployments/…`
+too), and `/api/chat`, `/api/generate` and `/api/show` are ollama's. Everything else is recorded as
+well and answered 404. Nothing is streamed.
+"""
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+ANSWER = "pong"
+"""What every model says."""
+
+_WHEN = "2026-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as it came in: header names in lower case, the body as JSON or else as text."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+
+
+class Upstream:
+    """A server on a free port of 127.0.0.1 for the length of a `with` block."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        """All requests so far, in the order of their arrival.
+
+        Not only a test's: while it starts, LiteLLM asks the base of an OpenAI model for `/models`.
+        """
+        self._server = _Server(self.calls)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    @property
+    def url(self) -> str:
+        """The base of every path, without a slash at its end."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    # Closing the server then waits for the handlers, so that none outlives its test.
+    daemon_threads = False
+
+    def __init__(self, calls: list[Call]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.calls = calls
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    # A client that connects and says nothing must not hold up the end of a test.
+    timeout = 10
+
+    def _handle(self) -> None:
+        address = urlsplit(self.path)
+        call = Call(
+            method=self.command,
+            path=address.path,
+            query=dict(parse_qsl(address.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=_decoded(self.rfile.read(int(self.headers.get("content-length", 0)))),
+        )
+        self.server.calls.append(call)
+        answer = _answer(call)
+        text = json.dumps(answer or {"error": {"message": f"no {call.path} here"}}).encode()
+        self.send_response(HTTPStatus.OK if answer else HTTPStatus.NOT_FOUND)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server names them.
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # The base's name.
+        """Says nothing: the calls are recorded."""
+
+
+def _decoded(raw: bytes) -> Any:  # noqa: ANN401  # JSON is anything.
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode(errors="replace")
+
+
+def _answer(call: Call) -> Mapping[str, object] | None:
+    if call.method != "POST" or not isinstance(call.body, dict):
+        return None
+    deployment = re.search(r"/openai/deployments/([^/]+)/", call.path)
+    model = deployment[1] if deployment else call.body.get("model")
+    message = {"role": "assistant", "content": ANSWER}
+    if call.path.endswith("/chat/completions"):
+        return {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1767225600,
+            "model": model,
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+        }
+    done = {
+        "model": model,
+        "created_at": _WHEN,
+        "done": True,
+        "done_reason": "stop",
+        "prompt_eval_count": 1,
+        "eval_count": 1,
+    }
+    ollama: Mapping[str, Mapping[str, object]] = {
+        "/api/chat": {**done, "message": message},
+        "/api/generate": {**done, "response": ANSWER},
+        "/api/show": {"template": "", "details": {}, "model_info": {}, "capabilities": []},
+    }
+    return ollama.get(call.path)

@@ -1,0 +1,201 @@
+"""What is composed, run for real: a LiteLLM proxy in front of providers that record their calls."""
+
+import base64
+import json
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+import yaml
+
+from function import names
+from function.composition import Manifest
+from tests.generate import EXAMPLES, ROUTERS
+from tests.support.kubelet import NotStarted, Pod, free_port, validate_config
+from tests.support.upstream import ANSWER, Call, Upstream
+from tests.support.world import World, router
+
+KEYS = {
+    "OPENAI_API_KEY": "sk-openai-of-the-test",
+    "AZURE_API_KEY": "azure-of-the-test",
+    "MISTRAL_API_KEY": "mistral-of-the-test",
+    "UNUSED_API_KEY": "never-to-be-taken",
+}
+
+
+def secret(name: str, namespace: str, **values: str) -> Manifest:
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+
+
+def parts(world: World, *secrets: Manifest) -> tuple[Manifest, list[Manifest], list[Manifest]]:
+    """The Deployment, and the ConfigMaps and Secrets that its pod reads."""
+    answer = world.reconcile()
+    assert answer.refusal is None
+    objects = {name: composed.manifest for name, composed in answer.resources.items()}
+    own = [objects[names.MASTER_KEY]] if names.MASTER_KEY in objects else []
+    return objects[names.DEPLOYMENT], [objects[names.CONFIG_MAP]], [*own, *secrets]
+
+
+@dataclass
+class Gateway:
+    """A gateway that runs, the providers behind it, and its master key."""
+
+    pod: Pod
+    upstream: Upstream
+    key: str
+
+    def call(
+        self, path: str, body: Manifest | None = None, *, key: str | None
+    ) -> tuple[int, Manifest]:
+        """One call of a client's; the status and the body."""
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.pod.url + path, data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def ask(self, model: str) -> tuple[Manifest, Call]:
+        """A chat completion, and the one call that it came to at the provider."""
+        before = len(self.upstream.calls)
+        body = {"model": model, "messages": [{"role": "user", "content": "ping"}]}
+        status, answer = self.call("/v1/chat/completions", body, key=self.key)
+        assert status == HTTPStatus.OK, answer
+        chats = [c for c in self.upstream.calls[before:] if c.path != "/api/show"]
+        assert len(chats) == 1
+        return answer, chats[0]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    with Upstream() as upstream:
+        models = [
+            {"name": "openai/gpt-4o", "alias": "chat", "apiBase": f"{upstream.url}/v1"},
+            {
+                "name": "azure/my-deployment",
+                "alias": "azure chat",
+                "apiBase": upstream.url,
+                "apiVersion": "2025-02-01-preview",
+            },
+            {"name": "mistral/mistral-small", "apiBase": f"{upstream.url}/v1"},
+            {"name": "ollama_chat/llama3.1", "alias": "llama", "apiBase": upstream.url},
+            {
+                "name": "hosted_vllm/org/model:1",
+                "alias": "qwen 2.5 (vLLM)",
+                "apiBase": f"{upstream.url}/v1",
+            },
+        ]
+        world = World(router(port=free_port(), aiModels=models))
+        deployment, config_maps, secrets = parts(world, secret("litellm-secrets", "team", **KEYS))
+        key = base64.b64decode(secrets[0]["data"][names.MASTER_KEY_VARIABLE]).decode()
+        with Pod(deployment, config_maps=config_maps, secrets=secrets) as pod:
+            pod.wait_ready()
+            yield Gateway(pod, upstream, key)
+
+
+def test_lists_exactly_the_aliases(gateway: Gateway) -> None:
+    status, answer = gateway.call("/v1/models", key=gateway.key)
+    assert status == HTTPStatus.OK
+    listed = {model["id"] for model in answer["data"]}
+    assert listed == {"chat", "azure chat", "mistral/mistral-small", "llama", "qwen 2.5 (vLLM)"}
+
+
+@pytest.mark.parametrize(
+    ("key", "refused"),
+    [
+        (None, HTTPStatus.UNAUTHORIZED),
+        ("", HTTPStatus.UNAUTHORIZED),
+        # LiteLLM would look a key that is not the master key up in a database.
+        ("sk-wrong", HTTPStatus.BAD_REQUEST),
+        ("sk-1234", HTTPStatus.BAD_REQUEST),
+    ],
+)
+def test_refuses_a_call_without_the_master_key(
+    gateway: Gateway, key: str | None, refused: HTTPStatus
+) -> None:
+    before = len(gateway.upstream.calls)
+    body = {"model": "chat", "messages": [{"role": "user", "content": "ping"}]}
+    status, _ = gateway.call("/v1/chat/completions", body, key=key)
+    assert status == refused
+    assert gateway.call("/v1/models", key=key)[0] == refused
+    assert len(gateway.upstream.calls) == before
+
+
+def test_forwards_to_an_openai_api_with_its_key_and_model(gateway: Gateway) -> None:
+    answer, call = gateway.ask("chat")
+    assert answer["choices"][0]["message"]["content"] == ANSWER
+    assert (call.path, call.body["model"]) == ("/v1/chat/completions", "gpt-4o")
+    assert call.headers["authorization"] == f"Bearer {KEYS['OPENAI_API_KEY']}"
+
+
+def test_forwards_to_azure_with_its_key_and_version(gateway: Gateway) -> None:
+    _, call = gateway.ask("azure chat")
+    assert call.path == "/openai/deployments/my-deployment/chat/completions"
+    assert call.query == {"api-version": "2025-02-01-preview"}
+    assert call.headers["api-key"] == KEYS["AZURE_API_KEY"]
+
+
+def test_forwards_by_the_models_name_where_there_is_no_alias(gateway: Gateway) -> None:
+    _, call = gateway.ask("mistral/mistral-small")
+    assert call.body["model"] == "mistral-small"
+    assert call.headers["authorization"] == f"Bearer {KEYS['MISTRAL_API_KEY']}"
+
+
+def test_forwards_to_self_hosted_models_without_any_key(gateway: Gateway) -> None:
+    _, ollama = gateway.ask("llama")
+    _, vllm = gateway.ask("qwen 2.5 (vLLM)")
+    assert (ollama.path, ollama.body["model"]) == ("/api/chat", "llama3.1")
+    assert (vllm.path, vllm.body["model"]) == ("/v1/chat/completions", "org/model:1")
+    for call in (ollama, vllm):
+        assert not [value for value in KEYS.values() if value in repr(call)]
+
+
+def test_the_container_has_only_the_keys_that_its_models_need(gateway: Gateway) -> None:
+    assert "UNUSED_API_KEY" not in gateway.pod.env
+    assert gateway.pod.env["OPENAI_API_KEY"] == KEYS["OPENAI_API_KEY"]
+
+
+def test_no_key_is_in_the_gateways_log(gateway: Gateway) -> None:
+    gateway.ask("chat")
+    log = gateway.pod.log()
+    assert log
+    assert not [value for value in (*KEYS.values(), gateway.key) if value in log]
+
+
+def test_starts_without_the_providers_secret_and_waits_for_the_master_keys() -> None:
+    """A missing credential never blocks the Deployment; a missing master key does."""
+    ref = {"name": "mine", "key": "k"}
+    world = World(router(port=free_port(), auth={"masterKeySecretRef": ref}))
+    deployment, config_maps, _ = parts(world)
+    with pytest.raises(NotStarted, match='secret "mine" not found'):
+        Pod(deployment, config_maps=config_maps, secrets=[]).__enter__()
+    mine = secret("mine", "team", k="any string is a key")
+    with Pod(deployment, config_maps=config_maps, secrets=[mine]) as pod, Upstream() as upstream:
+        pod.wait_ready()
+        status, answer = Gateway(pod, upstream, "").call("/v1/models", key="any string is a key")
+        assert (status, [model["id"] for model in answer["data"]]) == (200, ["openai/gpt-4o"])
+        assert pod.stop() == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("example", ROUTERS)
+def test_litellm_takes_every_model_of_the_examples(example: str) -> None:
+    """It drops a model that it does not know without a word; only this counts them."""
+    xr = yaml.safe_load((EXAMPLES / f"{example}.yaml").read_text())
+    examples: list[Any] = list(yaml.safe_load_all((EXAMPLES / "secret.yaml").read_text()))
+    secrets = [secret(s["metadata"]["name"], "default", **s["stringData"]) for s in examples]
+    xr["metadata"]["uid"] = "u"
+    deployment, config_maps, secrets = parts(World(xr), *secrets)
+    printed = validate_config(deployment, config_maps, secrets)
+    assert f"config OK ({len(xr['spec']['aiModels'])} models" in printed
