@@ -16,7 +16,8 @@ import yaml
 from function import names
 from function.composition import Manifest
 from tests.generate import EXAMPLES, ROUTERS
-from tests.support.kubelet import NotStarted, Pod, free_port, validate_config
+from tests.support.kubelet import NotStarted, Pod, validate_config
+from tests.support.processes import free_port
 from tests.support.upstream import ANSWER, Call, Upstream
 from tests.support.world import World, router
 

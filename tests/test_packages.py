@@ -253,3 +253,10 @@ def test_every_status_field_that_is_written_is_in_the_definition() -> None:
     (rendered,) = render.render([ROOT / "examples" / "enterprise.yaml"])
     written = {key for key in rendered.xr["status"] if key != "conditions"}
     assert written == set(XRD["properties"]["status"]["properties"])
+
+
+def test_the_readme_explains_every_reason() -> None:
+    readme = (ROOT / "README.md").read_text()
+    reasons = {v for k, v in vars(names).items() if k.startswith("REASON_")}
+    explained = {row[1] for row in re.findall(r"^\| `(\w+)=\w+`, `(\w+)` \|", readme, re.MULTILINE)}
+    assert explained == reasons

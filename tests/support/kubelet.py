@@ -18,7 +18,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -45,20 +44,8 @@ class NotReady(Exception):  # noqa: N818  # The same.
     """The container ended or its probes did not succeed in time; the text ends in its log."""
 
 
-def free_port() -> int:
-    """A port that nothing listens on, to be composed as the container's."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Pod:
-    """The pod of a Deployment, running for the length of a `with` block.
-
-    `upstream_env` is put over the container's environment, for what a cluster gives and a test
-    must bend, such as a provider's address; `env` does not show it.
-    """
+    """The pod of a Deployment, running for the length of a `with` block."""
 
     def __init__(
         self,
@@ -66,10 +53,8 @@ class Pod:
         *,
         config_maps: Sequence[Object] = (),
         secrets: Sequence[Object] = (),
-        upstream_env: Mapping[str, str] | None = None,
     ) -> None:
         self._deployment, self._config_maps, self._secrets = deployment, config_maps, secrets
-        self._upstream_env = dict(upstream_env or {})
         self._spec: Object = _container_of(deployment)
         self._exit = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -93,7 +78,7 @@ class Pod:
                 self._process = subprocess.Popen(
                     run.argv,
                     cwd=run.cwd,
-                    env={**run.process_env, **self._upstream_env},
+                    env=run.process_env,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
