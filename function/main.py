@@ -8,7 +8,7 @@ import click
 from crossplane.function import cli as sdk
 from crossplane.function import logging
 
-from function import fn, render, server
+from function import documents, fn, render, server
 from function.__version__ import __version__
 
 _MEGABYTE: Final = 1024 * 1024
@@ -91,20 +91,20 @@ def render_command(  # noqa: PLR0913  # The command's flags.
     """Print what ModelRouters are composed of, with no cluster and no Docker."""
     try:
         rendered = render.render(files, observed=observed, required=required)
-    except render.RenderError as error:
+        shown = [
+            document
+            for result in rendered
+            for document in result.documents(xr=include_xr, results=include_function_results)
+        ]
+        if output_dir is not None:
+            documents.write(shown, output_dir)
+    except (render.RenderError, documents.DocumentError) as error:
         raise click.ClickException(str(error)) from None
     for result in rendered:
         for note in result.notes:
             click.echo(f"Note: {note}", err=True)
-    documents = [
-        document
-        for result in rendered
-        for document in result.documents(xr=include_xr, results=include_function_results)
-    ]
     if output_dir is None:
-        click.echo("".join(f"---\n{render.to_yaml(document)}" for document in documents), nl=False)
-    else:
-        render.write(documents, output_dir)
+        click.echo("".join(f"---\n{documents.to_yaml(document)}" for document in shown), nl=False)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,23 @@ KIND: Final = "ModelRouter"
 LEGACY_KIND: Final = "XModelRouter"
 """The composite resource behind a claim of kind ModelRouter."""
 
+MACHINERY: Final = frozenset(
+    {
+        "claimRef",
+        "compositeDeletePolicy",
+        "compositionRef",
+        "compositionRevisionRef",
+        "compositionRevisionSelector",
+        "compositionSelector",
+        "compositionUpdatePolicy",
+        "crossplane",
+        "resourceRef",
+        "resourceRefs",
+        "writeConnectionSecretToRef",
+    }
+)
+"""What Crossplane keeps under spec for itself, in all forms of the resource together."""
+
 INPUT_API_VERSION: Final = "modelrouter.fn.agentic-layer.ai/v1alpha1"
 INPUT_KIND: Final = "Input"
 

@@ -10,19 +10,19 @@ import asyncio
 import base64
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import grpc
-import yaml
 from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
 from function import api, fn, names, server, wire
 from function.composition import Manifest
+from function.documents import identity, load, metadata, stored, title
 from function.validation import unknown_fields
 
 _MAX_CALLS: Final = 5
@@ -80,35 +80,15 @@ def render(
 
     Raises:
         RenderError: something in the input is refused, by the API or by the function.
+        DocumentError: a file cannot be read.
     """
-    routers = [_admit(document, path) for path, document in _load(files)]
+    routers = [_admit(document, path) for path, document in load(files)]
     if not routers:
         raise RenderError(f"no {names.KIND} in the files: nothing to render")
-    present = [document for _, document in _load(observed)]
-    others = [_stored(document) for _, document in _load(required)]
+    present = [document for _, document in load(observed)]
+    others = [stored(document) for _, document in load(required)]
     logging.configure(level=logging.Level.DISABLED)  # Not for whoever renders.
     return asyncio.run(_render(routers, present, others))
-
-
-def to_yaml(document: Manifest) -> str:
-    """One object as YAML, with sorted keys and texts of several lines as they are."""
-    return yaml.dump(document, Dumper=_Dumper, allow_unicode=True, width=2**31 - 1)
-
-
-def write(documents: Iterable[Manifest], folder: Path) -> None:
-    """Writes each object into a file of its own, `<kind>-<name>.yaml`.
-
-    Raises:
-        RenderError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for document in documents:
-            name = document.get("metadata", {}).get("name") or document.get("reason")
-            path = folder / f"{document['kind'].lower()}-{name}.yaml"
-            path.write_text(to_yaml(document), encoding="utf-8")
-    except OSError as error:
-        raise RenderError(f"cannot write '{error.filename}': {error.strerror}") from None
 
 
 async def _render(
@@ -137,18 +117,18 @@ async def _render_one(
     request = fnv1.RunFunctionRequest()
     request.observed.composite.resource.update(xr)
     for document in observed:
-        name = (document.get("metadata") or {}).get("annotations", {}).get(_RESOURCE_NAME)
+        name = (metadata(document).get("annotations") or {}).get(_RESOURCE_NAME)
         if not name:
             raise RenderError(
-                f"observed {_title(document)} has no annotation {_RESOURCE_NAME}: add it, with the "
+                f"observed {title(document)} has no annotation {_RESOURCE_NAME}: add it, with the "
                 f"name of the composed resource, such as {names.DEPLOYMENT}"
             )
         request.observed.resources[name].resource.update(document)
     response = await _call(stub, request, [*observed, *others])
     for result in response.results:
         if result.severity == fnv1.SEVERITY_FATAL:
-            raise RenderError(f"{_title(xr)}: {result.message}")
-    known = {_identity(document) for document in (*observed, *others)}
+            raise RenderError(f"{title(xr)}: {result.message}")
+    known = {identity(document) for document in (*observed, *others)}
     return Rendered(
         xr=_status_of(xr, response),
         composed=[
@@ -174,7 +154,7 @@ async def _call(
     objects: Sequence[Manifest],
 ) -> fnv1.RunFunctionResponse:
     """Calls until what the function requires is stable, as Crossplane does."""
-    by_identity = {_identity(document): document for document in objects}
+    by_identity = {identity(document): document for document in objects}
     requirements = None
     for _ in range(_MAX_CALLS):
         response: fnv1.RunFunctionResponse = await stub.RunFunction(request)
@@ -199,49 +179,36 @@ def _admit(document: Manifest, path: Path) -> Manifest:
             f"{path}: {version} {kind} is no {names.API_VERSION} {names.KIND}: pass other objects "
             "with --required or --observed"
         )
-    metadata = document.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+    named = metadata(document)
+    if not isinstance(named.get("name"), str):
         raise RenderError(f"{path}: metadata.name is missing: give the {names.KIND} a name")
     for field in unknown_fields(api.Spec, document.get("spec"), "spec"):
-        if kind == names.KIND or field.count(".") > 1:  # Legacy machinery lies right under spec.
+        if field.removeprefix("spec.") not in names.MACHINERY:
             raise RenderError(f"{path}: unknown field {field}: remove it or mend its name")
     if kind == names.KIND:
         # As kubectl does.
-        metadata = {"namespace": _DEFAULT_NAMESPACE, **metadata}
-    key = (
-        f"{names.GROUP}/v1alpha1, Kind={kind}\0{metadata.get('namespace', '')}\0{metadata['name']}"
-    )
-    metadata = {"uid": str(uuid.uuid5(uuid.UUID(int=0), key)), **metadata}
-    return {**document, "metadata": metadata}
-
-
-def _stored(document: Manifest) -> Manifest:
-    """The object as the API server stores it: a Secret's stringData becomes data."""
-    if document.get("kind") != "Secret" or "stringData" not in document:
-        return document
-    written = {
-        key: base64.b64encode(str(value).encode()).decode()
-        for key, value in document["stringData"].items()
-    }
-    rest = {key: value for key, value in document.items() if key != "stringData"}
-    return {**rest, "data": {**(document.get("data") or {}), **written}}
+        named = {"namespace": _DEFAULT_NAMESPACE, **named}
+    key = f"{names.API_VERSION}, Kind={kind}\0{named.get('namespace', '')}\0{named['name']}"
+    # The uid that `crossplane composition render` makes up.
+    return {**document, "metadata": {"uid": str(uuid.uuid5(uuid.UUID(int=0), key)), **named}}
 
 
 def _composed(xr: Manifest, name: str, manifest: Manifest, known: set[tuple[str, ...]]) -> Manifest:
     """A composed object with the metadata that Crossplane gives it."""
-    metadata = manifest["metadata"]
-    owner = xr["metadata"]
-    labels = {key: value for key, value in owner.get("labels", {}).items() if key in _CLAIM_LABELS}
+    own, owner = manifest["metadata"], xr["metadata"]
+    labels = {
+        key: value for key, value in (owner.get("labels") or {}).items() if key in _CLAIM_LABELS
+    }
     labels["crossplane.io/composite"] = owner["name"]
-    if name == names.MASTER_KEY and _identity(manifest) not in known:
+    if name == names.MASTER_KEY and identity(manifest) not in known:
         data = base64.b64encode(_PLACEHOLDER.encode()).decode()
         manifest = {**manifest, "data": {names.MASTER_KEY_VARIABLE: data}}
     return {
         **manifest,
         "metadata": {
-            **metadata,
-            "labels": {**metadata["labels"], **labels},
-            "annotations": {**metadata.get("annotations", {}), _RESOURCE_NAME: name},
+            **own,
+            "labels": {**own["labels"], **labels},
+            "annotations": {**own.get("annotations", {}), _RESOURCE_NAME: name},
             "ownerReferences": [
                 {
                     "apiVersion": xr["apiVersion"],
@@ -276,51 +243,3 @@ def _status_of(xr: Manifest, response: fnv1.RunFunctionResponse) -> Manifest:
         "metadata": {key: xr["metadata"][key] for key in keep if key in xr["metadata"]},
         "status": {**status, "conditions": conditions},
     }
-
-
-def _load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
-    """All objects of YAML files and of folders of them."""
-    for path in paths:
-        files = (
-            sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml"))
-            if path.is_dir()
-            else [path]
-        )
-        for file in files:
-            try:
-                documents = list(yaml.load_all(file.read_text(encoding="utf-8"), yaml.CSafeLoader))
-            except OSError as error:
-                raise RenderError(f"cannot read '{file}': {error.strerror}") from None
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise RenderError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
-            for document in documents:
-                if document is None:
-                    continue
-                if not isinstance(document, dict):
-                    raise RenderError(f"{file}: a document is no object: write apiVersion, kind, …")
-                yield file, document
-
-
-def _identity(document: Mapping[str, Any]) -> tuple[str, ...]:
-    metadata = document.get("metadata") or {}
-    return (
-        str(document.get("apiVersion")),
-        str(document.get("kind")),
-        str(metadata.get("namespace", "")),
-        str(metadata.get("name")),
-    )
-
-
-def _title(document: Mapping[str, Any]) -> str:
-    return f"{document.get('kind')} '{(document.get('metadata') or {}).get('name')}'"
-
-
-class _Dumper(yaml.CSafeDumper):
-    """Shows a text of several lines as such: config.yaml is to be read."""
-
-    def represent_str(self, data: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in data else None
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
-
-
-_Dumper.add_representer(str, _Dumper.represent_str)

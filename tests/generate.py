@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from function import render
+from function import documents, render
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "package" / "configuration" / "definition.yaml"
@@ -51,8 +51,8 @@ def generate() -> dict[Path, str]:
 def golden(example: Path) -> str:
     """What an example renders to, its composite resource first."""
     (rendered,) = render.render([example])
-    documents = rendered.documents(xr=True, results=True)
-    return "".join(f"---\n{render.to_yaml(document)}" for document in documents)
+    shown = rendered.documents(xr=True, results=True)
+    return "".join(f"---\n{documents.to_yaml(document)}" for document in shown)
 
 
 def claims(xrd: dict[str, Any]) -> dict[str, Any]:

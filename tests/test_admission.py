@@ -84,17 +84,13 @@ def test_the_function_takes_and_refuses_the_same(case: Manifest) -> None:
 
 def test_type_and_port_are_the_only_defaults(api: Client) -> None:
     created = api.create(case_router({"spec": {"deployment": {}}}), dry_run=True)
-    spec = {key: value for key, value in created["spec"].items() if key not in MACHINERY}
+    spec = {key: value for key, value in created["spec"].items() if key not in names.MACHINERY}
     assert spec == {
         "type": "litellm",
         "port": 4000,
         "aiModels": [{"name": "openai/gpt-4o"}],
         "deployment": {},
     }
-
-
-MACHINERY = ("crossplane", "compositeDeletePolicy", "compositionUpdatePolicy")
-"""What Crossplane adds under spec."""
 
 
 def test_the_type_never_changes(api: Client) -> None:
@@ -184,6 +180,8 @@ def test_both_packages_serve_the_same_spec_and_status() -> None:
             properties = schema["properties"][part]["properties"]
             own = {key: properties[key] for key in wanted[part]["properties"]}
             assert own == wanted[part]["properties"]
+    fields = {key for schema in schemas for key in schema["properties"]["spec"]["properties"]}
+    assert fields - wanted["spec"]["properties"].keys() == names.MACHINERY
 
 
 def _schema(crd: Manifest) -> Manifest:

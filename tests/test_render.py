@@ -106,6 +106,37 @@ def test_a_router_without_a_namespace_is_in_the_default_one_as_with_kubectl(tmp_
     assert {o["metadata"]["namespace"] for o in objects(result.stdout)} == {"default"}
 
 
+def test_yaml_is_read_as_kubectl_reads_it(tmp_path: Path) -> None:
+    """A date is a text, and a key that looks like a number is one too."""
+    path = tmp_path / "router.yaml"
+    path.write_text("""
+apiVersion: gateway.agentic-layer.ai/v1alpha1
+kind: ModelRouter
+metadata: {name: gw, annotations: null, labels: null}
+spec:
+  aiModels: [{name: azure/gpt-4o, apiVersion: 2024-10-21}]
+  podMetadata: {labels: {1: one}}
+""")
+    result = render(path)
+    assert result.returncode == 0, result.stderr
+    config, deployment = objects(result.stdout)[:2]
+    assert "api_version: '2024-10-21'" in config["data"]["config.yaml"]
+    assert deployment["spec"]["template"]["metadata"]["labels"]["1"] == "one"
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = render("examples/modelrouter.yaml", "--output-dir", tmp_path / "file" / "out")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "cannot write" in result.stderr
+
+
+def test_crossplanes_own_fields_are_taken(tmp_path: Path) -> None:
+    xr = router(crossplane={"compositionRef": {"name": "mine"}})
+    assert render(written(tmp_path, xr)).returncode == 0
+
+
 def test_an_unsupported_type_is_noted(tmp_path: Path) -> None:
     result = render(written(tmp_path, router(type="kong")), "-r")
     assert result.returncode == 0
