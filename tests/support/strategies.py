@@ -1,5 +1,6 @@
 """Random ModelRouter specs, such as the API accepts and such as it must refuse."""
 
+import copy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -88,7 +89,7 @@ _anything = st.recursive(
 @st.composite
 def damaged(draw: st.DrawFn) -> Any:  # noqa: ANN401  # Anything at all, that is the point.
     """A spec, or a composite resource's part, with something anywhere replaced by anything."""
-    spec = draw(specs)
+    spec = copy.deepcopy(draw(specs))  # Its parts may be the strategies' own.
     node: Any = spec
     while True:
         keys = list(node) if isinstance(node, dict) else list(range(len(node)))
