@@ -10,7 +10,7 @@ where it is used. Unknown fields are no error here: Crossplane keeps its own mac
 """
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -27,11 +27,33 @@ from function.fields import (
 )
 from function.validation import Model, Rule, refuse, shorten
 
+_CREDENTIAL_NAME: Final = re.compile(
+    r"(.*_)?(API_?KEY|KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD|CREDENTIALS)"
+)
 _CREDENTIALS_IN_URL: Final = re.compile(r"[^/?#]*//[^/?#]*@")
 _URL: Final = re.compile(
     r"https?://([A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
     r"(:[0-9]{1,5})?([/?#][!-~]*)?",
 )
+
+
+class SecretRef(Model):
+    """A Secret in the ModelRouter's namespace."""
+
+    name: ObjectName | None = None
+
+
+class Credentials(Model):
+    """Where credentials come from."""
+
+    source: Literal["Secret", "WorkloadIdentity", "None"] | None = None
+    secret_ref: SecretRef | None = None
+
+    @model_validator(mode="after")
+    def _secret_of_source_secret(self) -> "Credentials":
+        if self.secret_ref is not None and self.source not in (None, "Secret"):
+            raise refuse("secretRef goes with source Secret: leave it out, or leave the source out")
+        return self
 
 
 class AIModel(Model):
@@ -72,6 +94,8 @@ class AIModel(Model):
         | None
     ) = None
 
+    credentials: Credentials | None = None
+
     @model_validator(mode="after")
     def _api_base(self) -> "AIModel":
         """Refuses a base that is no URL, without a word of what it holds."""
@@ -96,18 +120,6 @@ class AIModel(Model):
     def offered_as(self) -> str:
         """The model name that clients ask for."""
         return self.name if self.alias is None else self.alias
-
-
-class SecretRef(Model):
-    """A Secret in the ModelRouter's namespace."""
-
-    name: ObjectName | None = None
-
-
-class Credentials(Model):
-    """Where the providers' credentials come from."""
-
-    secret_ref: SecretRef = SecretRef()
 
 
 class SecretKeyRef(Model):
@@ -170,6 +182,15 @@ class EnvVar(Model):
     def _one_of(self) -> "EnvVar":
         if self.value is not None and self.value_from is not None:
             raise refuse("an env entry has either value or valueFrom, not both")
+        if (
+            self.value
+            and _CREDENTIAL_NAME.fullmatch(self.name)
+            and not self.value.startswith("$(")  # Another variable, which Kubernetes puts in.
+        ):
+            raise refuse(
+                "an env entry with the name of a credential takes it from a Secret: put it there "
+                "and use valueFrom.secretKeyRef in place of value"
+            )
         return self
 
 
@@ -228,6 +249,7 @@ class Deployment(Model):
     resources: Resources | None = None
     env: Annotated[list[EnvVar], Field(max_length=128), AfterValidator(_distinct_names)] = []
     env_from: Annotated[list[EnvFromSource], Field(max_length=16)] = []
+    service_account_name: ObjectName | None = None
 
 
 class Metadata(Model):

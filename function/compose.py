@@ -4,20 +4,33 @@ It knows no protobuf and does no input or output. The way of the data is the way
 request, router, plan, resources, answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from function import api, litellm, master_key, names, ownership, resources, router, status
+from function import (
+    api,
+    litellm,
+    master_key,
+    names,
+    ownership,
+    preflight,
+    resources,
+    router,
+    secrets,
+    status,
+)
 from function.composition import Advice, Composed, Composition, Condition, Selector
+from function.litellm.credentials import Access
 from function.refusal import Refused
 from function.router import Router
+from function.secrets import Key
 from function.validation import parse
 
 Objects = Mapping[str, Mapping[str, Any]]
 
-ROUTERS: Final = {"litellm": litellm.plan}
-"""The kinds of router by spec.type: each makes a plan."""
+ROUTERS: Final = {"litellm": litellm}
+"""The kinds of router by spec.type: each says how its models get at their providers, and plans."""
 
 
 @dataclass(frozen=True)
@@ -50,49 +63,104 @@ def _compose(request: Request) -> Composition:
     settings = parse(api.Input, request.settings, "input", names.REASON_INVALID_INPUT)
     asked = router.read(request.composite)
     if asked.spec.type not in ROUTERS:
-        return _unsupported(asked, settings)
+        return _unsupported(asked, request, settings)
+    kind = ROUTERS[asked.spec.type]
 
-    selectors = {name: kind.selector(asked) for name, kind in resources.KINDS.items()}
+    selectors = {name: composed.selector(asked) for name, composed in resources.KINDS.items()}
     own = _own(request.observed, asked, selectors)
     wanted = _wanted(asked, own)
-    requirements = {name: selectors[name] for name in wanted if name not in own}
-    if not requirements.keys() <= request.fetched.keys():
+    unseen = {name: selectors[name] for name in wanted if name not in own}
+    accesses = kind.access(asked.spec)
+    keys = _keys(asked, accesses, wanted)
+    requirements = unseen | secrets.requirements(keys, asked.namespace)
+    if not unseen.keys() <= request.fetched.keys():
         # Crossplane looks them up and calls again before it does anything else.
         return Composition(requirements=requirements, ttl_seconds=settings.ttl_seconds)
-    found = {name: request.fetched[name] for name in requirements}
-    for name, selector in requirements.items():
+    found = {name: request.fetched[name] for name in unseen}
+    for name, selector in unseen.items():
         ownership.check_free(found[name], asked, selector, adopt=name == names.MASTER_KEY)
 
+    deployment = own.get(names.DEPLOYMENT)
     key = master_key.decide(
         asked,
-        own.get(names.MASTER_KEY) or found.get(names.MASTER_KEY),
+        own.get(names.MASTER_KEY),
+        found.get(names.MASTER_KEY),
         composed=names.MASTER_KEY in wanted,
+        deployed=deployment is not None,
     )
-    plan = ROUTERS[asked.spec.type](asked, settings, key)
+    readable = secrets.of(request.fetched)
+    # Where a Secret cannot be read the last digest stays: that must not restart a gateway.
+    digest = readable.digest(keys, salt=asked.uid, more=key.id) or status.secret_hash(deployment)
+    plan = kind.plan(asked, settings, key, accesses, digest)
     manifests = {name: resources.KINDS[name].build(plan) for name in wanted}
+    found_keys = preflight.examine(asked.spec, accesses, _users_master_key(asked, wanted), readable)
+    advice = kind.advice(asked.spec)
+    conditions = (
+        status.configured(advice),
+        preflight.condition(found_keys.whole),
+        *status.of_deployment(manifests[names.DEPLOYMENT], deployment),
+    )
     return Composition(
         resources={
             name: Composed(manifest, name in own and resources.KINDS[name].ready(own[name]))
             for name, manifest in manifests.items()
         },
-        status=status.fields(plan, own.get(names.DEPLOYMENT)),
-        conditions=status.conditions(manifests[names.DEPLOYMENT], own.get(names.DEPLOYMENT)),
+        status=status.fields(plan, deployment, found_keys.models),
+        conditions=conditions,
         requirements=requirements,
+        warnings=_unsaid(conditions, request.composite, advice),
         ttl_seconds=settings.ttl_seconds,
     )
 
 
-def _unsupported(asked: Router, settings: api.Input) -> Composition:
+def _unsupported(asked: Router, request: Request, settings: api.Input) -> Composition:
     message = (
         f"spec.type is '{asked.spec.type}': only {' and '.join(ROUTERS)} is implemented, so "
         "nothing is composed."
     )
+    condition = Condition(names.CONFIGURED, "False", names.REASON_UNSUPPORTED_TYPE, message)
     return Composition(
-        conditions=(Condition(names.CONFIGURED, "False", names.REASON_UNSUPPORTED_TYPE, message),),
-        warnings=(Advice(names.REASON_UNSUPPORTED_TYPE, message),),
+        conditions=(condition,),
         unready=True,
+        warnings=_unsaid((condition,), request.composite),
         ttl_seconds=settings.ttl_seconds,
     )
+
+
+def _unsaid(
+    conditions: Iterable[Condition], composite: Mapping[str, Any], advice: Sequence[str] = ()
+) -> tuple[Advice, ...]:
+    """Warnings of what is new in the conditions: an event each time that it changes, not each call.
+
+    What belongs to the Deployment is no warning here: Kubernetes has its own events of that.
+    """
+    shown = (composite.get("status") or {}).get("conditions") or []
+    said = {(condition.get("type"), condition.get("message")) for condition in shown}
+    new = [c for c in conditions if (c.type, c.message) not in said]
+    warnings = [
+        Advice(c.reason, c.message)
+        for c in new
+        if c.status == "False" and c.type in (names.CONFIGURED, names.CREDENTIALS_PRESENT)
+    ]
+    if any(c.type == names.CONFIGURED for c in new):
+        warnings += [Advice(names.REASON_ADVICE, sentence) for sentence in advice]
+    return tuple(warnings)
+
+
+def _keys(asked: Router, accesses: Iterable[Access], wanted: Iterable[str]) -> set[Key]:
+    """All keys of Secrets that the gateway uses, but for a master key that is made."""
+    keys = {key for access in accesses for key in access.variables.values()}
+    for variable in asked.spec.deployment.env:
+        if variable.value_from and (ref := variable.value_from.secret_key_ref):
+            keys.add((ref.name, ref.key))
+    users = _users_master_key(asked, wanted)
+    return keys if users is None else keys | {users}
+
+
+def _users_master_key(asked: Router, wanted: Iterable[str]) -> Key | None:
+    """The key that the router names for its master key, unless that is the made one."""
+    ref = asked.spec.auth.master_key_secret_ref
+    return None if ref is None or names.MASTER_KEY in wanted else (ref.name, ref.key)
 
 
 def _own(observed: Objects, asked: Router, selectors: Mapping[str, Selector]) -> Objects:

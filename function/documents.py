@@ -1,6 +1,5 @@
 """Kubernetes objects in YAML files: read as kubectl reads them, written for people to read."""
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,18 +60,6 @@ def write(documents: Iterable[Manifest], folder: Path) -> None:
             path.write_text(to_yaml(document), encoding="utf-8")
     except OSError as error:
         raise DocumentError(f"cannot write '{error.filename}': {error.strerror}") from None
-
-
-def stored(document: Manifest) -> Manifest:
-    """The object as the API server stores it: a Secret's stringData becomes data."""
-    if document.get("kind") != "Secret" or "stringData" not in document:
-        return document
-    written = {
-        key: base64.b64encode(str(value).encode()).decode()
-        for key, value in (document["stringData"] or {}).items()
-    }
-    rest = {key: value for key, value in document.items() if key != "stringData"}
-    return {**rest, "data": {**(document.get("data") or {}), **written}}
 
 
 def metadata(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -66,7 +66,6 @@ def read_request(req: fnv1.RunFunctionRequest) -> Request:
         fetched={
             name: wire.read(found.items[0].resource) if found.items else None
             for name, found in req.required_resources.items()
-            if name in resources.KINDS
         },
         settings=wire.read(req.input),
     )

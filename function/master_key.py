@@ -7,13 +7,13 @@ random one.
 """
 
 import base64
-import binascii
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from function import names
+from function import names, ownership
+from function import secrets as user_secrets
 from function.refusal import Refused
 from function.router import Router
 
@@ -29,11 +29,14 @@ class MasterKey:
         key: the key in it.
         data: the value for a Secret that is to be composed, in base64; None where the Secret is the
             user's own.
+        id: what tells a made key from the one before it. The first has none, so that the same
+            router gives the same pods, and no stale cache rolls them.
     """
 
     secret: str
     key: str
     data: str | None
+    id: str = ""
 
     def __repr__(self) -> str:
         """Where it is, without what it is."""
@@ -49,25 +52,45 @@ def is_composed(router: Router, *, observed: bool) -> bool:
     return ref is None or (observed and ref.name == names.master_key(router.name))
 
 
-def decide(router: Router, existing: Mapping[str, Any] | None, *, composed: bool) -> MasterKey:
+def decide(
+    router: Router,
+    own: Mapping[str, Any] | None,
+    found: Mapping[str, Any] | None,
+    *,
+    composed: bool,
+    deployed: bool,
+) -> MasterKey:
     """The master key of a router.
 
     Args:
         router: whose key it is.
-        existing: the Secret in the cluster under the made key's name, if there is one.
+        own: the Secret of the made key, where it is observed.
+        found: else the one in the cluster under its name, if there is one.
         composed: whether that Secret is a composed resource.
+        deployed: whether pods may run with a key that was there before.
 
     Raises:
-        Refused: the existing Secret holds no key that could be kept.
+        Refused: the Secret holds no key that could be kept.
     """
     ref = router.spec.auth.master_key_secret_ref
     name = names.master_key(router.name)
-    data = None
-    if composed:
-        data = _random() if existing is None else _kept(existing, name)
-    if ref is not None:
-        return MasterKey(ref.name, ref.key, data)
-    return MasterKey(name, names.MASTER_KEY_VARIABLE, data)
+    made = MasterKey(name, names.MASTER_KEY_VARIABLE, None)
+    existing = own or found
+    if composed and existing is not None:
+        new = own is None and deployed and ownership.controller(existing) is None
+        made = replace(made, data=_kept(existing, name), id=_new_id() if new else _id(existing))
+    elif composed:
+        made = replace(made, data=_random(), id=_new_id() if deployed else "")
+    return made if ref is None else replace(made, secret=ref.name, key=ref.key)
+
+
+def _id(existing: Mapping[str, Any]) -> str:
+    annotations = (existing.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(names.ANNOTATION_KEY_ID, ""))
+
+
+def _new_id() -> str:
+    return secrets.token_hex(4)
 
 
 def _random() -> str:
@@ -76,18 +99,11 @@ def _random() -> str:
 
 
 def _kept(existing: Mapping[str, Any], name: str) -> str:
-    data = (existing.get("data") or {}).get(names.MASTER_KEY_VARIABLE)
-    if isinstance(data, str) and _holds_text(data):
-        return data
-    raise Refused(
-        names.REASON_MASTER_KEY_UNUSABLE,
-        f"Secret '{name}' has no usable value under the key {names.MASTER_KEY_VARIABLE}: delete "
-        "it, and a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
-    )
-
-
-def _holds_text(data: str) -> bool:
-    try:
-        return bool(base64.b64decode(data, validate=True).decode().strip())
-    except (binascii.Error, UnicodeDecodeError):
-        return False
+    value = user_secrets.value(existing, names.MASTER_KEY_VARIABLE)
+    if not value:
+        raise Refused(
+            names.REASON_MASTER_KEY_UNUSABLE,
+            f"Secret '{name}' has no value under the key {names.MASTER_KEY_VARIABLE}: delete it, "
+            "and a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
+        )
+    return base64.b64encode(value).decode()

@@ -45,6 +45,9 @@ LABEL_ROUTER: Final = f"{GROUP}/modelrouter"
 """Narrows the Service's selector to the pods that this project made."""
 
 ANNOTATION_CONFIG_HASH: Final = f"{GROUP}/config-hash"
+ANNOTATION_SECRET_HASH: Final = f"{GROUP}/secret-hash"
+ANNOTATION_KEY_ID: Final = f"{GROUP}/key-id"
+"""On a made master key: tells it from the one before it, without being derived from it."""
 
 CONTAINER: Final = "litellm"
 PORT_NAME: Final = "http"
@@ -56,11 +59,14 @@ MASTER_KEY_VARIABLE: Final = "LITELLM_MASTER_KEY"
 
 # Condition types.
 CONFIGURED: Final = "Configured"
+CREDENTIALS_PRESENT: Final = "CredentialsPresent"
 AVAILABLE: Final = "Available"
 ROLLED_OUT: Final = "RolledOut"
 
 # Reasons of Configured: one for success, the others for every fatal result.
 REASON_CONFIGURED: Final = "Configured"
+REASON_ADVICE: Final = "CheckModels"
+"""Of events only: models that LiteLLM may not be able to call."""
 REASON_UNSUPPORTED_TYPE: Final = "UnsupportedType"
 REASON_INVALID_SPEC: Final = "InvalidSpec"
 REASON_INVALID_NAME: Final = "InvalidName"
@@ -68,8 +74,15 @@ REASON_INVALID_INPUT: Final = "InvalidInput"
 REASON_NO_NAMESPACE: Final = "NoNamespace"
 REASON_NAME_TAKEN: Final = "NameTaken"
 REASON_MASTER_KEY_UNUSABLE: Final = "MasterKeyUnusable"
+REASON_BASE_MISSING: Final = "BaseMissing"
+REASON_CREDENTIALS_CLASH: Final = "CredentialsClash"
 REASON_CONFIG_TOO_LARGE: Final = "ConfigTooLarge"
 REASON_INTERNAL_ERROR: Final = "InternalError"
+
+# Reasons of CredentialsPresent.
+REASON_ALL_PRESENT: Final = "AllPresent"
+REASON_MISSING: Final = "KeysMissing"
+REASON_UNREADABLE: Final = "SecretUnreadable"
 
 # Reasons of Available and RolledOut.
 REASON_AVAILABLE: Final = "DeploymentAvailable"

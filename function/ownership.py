@@ -21,11 +21,11 @@ def is_own(found: Mapping[str, Any], router: Router, wanted: Selector) -> bool:
     has no controller (as in `composition render`) is taken for the router's own.
     """
     metadata = found.get("metadata") or {}
-    controller = _controller(metadata)
+    owner = controller(found)
     return (
         metadata.get("name") == wanted.name
         and metadata.get("namespace", wanted.namespace) == wanted.namespace
-        and (controller is None or controller.get("uid") == router.uid)
+        and (owner is None or owner.get("uid") == router.uid)
     )
 
 
@@ -45,23 +45,20 @@ def check_free(
     """
     if found is None:
         return
-    controller = _controller(found.get("metadata") or {})
-    if controller is None and adopt:
+    owner = controller(found)
+    if owner is None and adopt:
         return
-    if controller is not None and controller.get("uid") == router.uid:
+    if owner is not None and owner.get("uid") == router.uid:
         return  # The router's own, which Crossplane's cache does not yet show as observed.
-    owner = (
-        f"belongs to {controller['kind']} '{controller['name']}'"
-        if controller
-        else "is not its own"
-    )
+    whose = f"belongs to {owner['kind']} '{owner['name']}'" if owner else "is not its own"
     raise Refused(
         names.REASON_NAME_TAKEN,
         f"{wanted.kind} '{wanted.name}' already exists in namespace '{wanted.namespace}' and "
-        f"{owner}: delete it, or give the {names.KIND} another name.",
+        f"{whose}: delete it, or give the {names.KIND} another name.",
     )
 
 
-def _controller(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    owners = metadata.get("ownerReferences") or []
+def controller(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The owner reference of an object's controller, if it has one."""
+    owners = (found.get("metadata") or {}).get("ownerReferences") or []
     return next((owner for owner in owners if owner.get("controller")), None)

@@ -19,6 +19,8 @@ class Plan:
         resources: the container's compute resources.
         config: the text of the configuration file.
         config_hash: its digest.
+        secret_hash: a digest of the keys and values of Secrets that the gateway uses; None while
+            they have never been read.
         request_timeout_seconds: how long a call may last, which a pod that stops waits for.
         master_key: where the master key is.
     """
@@ -30,5 +32,6 @@ class Plan:
     resources: Manifest
     config: str
     config_hash: str
+    secret_hash: str | None
     request_timeout_seconds: int
     master_key: MasterKey

@@ -22,7 +22,7 @@ from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
 from function import api, fn, names, server, wire
 from function.composition import Manifest
-from function.documents import identity, load, metadata, stored, title
+from function.documents import identity, load, metadata, title
 from function.validation import unknown_fields
 
 _MAX_CALLS: Final = 5
@@ -32,6 +32,8 @@ _CLAIM_LABELS: Final = ("crossplane.io/claim-name", "crossplane.io/claim-namespa
 _DEFAULT_NAMESPACE: Final = "default"
 _TIME: Final = "2024-01-01T00:00:00Z"
 """Stands for all times of conditions, as in `crossplane composition render`."""
+_STEP: Final = 'Pipeline step "gateway": '
+"""What Crossplane puts before a function's results: the step's name in our Compositions."""
 _PLACEHOLDER: Final = "placeholder: a random master key is made on the cluster"
 _STATUS: Final = {
     fnv1.STATUS_CONDITION_TRUE: "True",
@@ -61,7 +63,7 @@ class Rendered:
     @property
     def notes(self) -> list[str]:
         """The messages of the results."""
-        return [result["message"] for result in self.results]
+        return [result["message"].removeprefix(_STEP) for result in self.results]
 
     def documents(self, *, xr: bool, results: bool) -> list[Manifest]:
         """The objects to show."""
@@ -86,7 +88,7 @@ def render(
     if not routers:
         raise RenderError(f"no {names.KIND} in the files: nothing to render")
     present = [document for _, document in load(observed)]
-    others = [stored(document) for _, document in load(required)]
+    others = [document for _, document in load(required)]
     logging.configure(level=logging.Level.DISABLED)  # Not for whoever renders.
     return asyncio.run(_render(routers, present, others))
 
@@ -141,7 +143,7 @@ async def _render_one(
                 "kind": "Result",
                 "severity": fnv1.Severity.Name(result.severity).removeprefix("SEVERITY_").title(),
                 "reason": result.reason,
-                "message": f'Pipeline step "gateway": {result.message}',
+                "message": f"{_STEP}{result.message}",
             }
             for result in response.results
         ],

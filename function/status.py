@@ -1,26 +1,28 @@
 """The status of a router: its fields and its conditions, pure functions of what is observed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from function import names
 from function.api import AIModel
 from function.composition import Condition, Manifest
 from function.plan import Plan
+from function.preflight import Finding
 from function.resources import deployment, service
 
 MAX_MODELS: Final = 50
 """How many models the status lists; modelCount counts all."""
 MAX_TARGETS: Final = 8
-"""How many targets of a model the status lists, before the entry that counts the rest."""
+"""How many targets or keys of a model the status lists, before the entry that counts the rest."""
 
 
-def fields(plan: Plan, observed: Mapping[str, Any] | None) -> Manifest:
+def fields(plan: Plan, observed: Mapping[str, Any] | None, keys: Mapping[str, Finding]) -> Manifest:
     """The status fields.
 
     Args:
         plan: what is composed.
         observed: the observed Deployment, if there is one.
+        keys: what was found out about the keys of each model name.
     """
     groups = _groups(plan.router.spec.ai_models)
     counts = (observed or {}).get("status") or {}
@@ -29,8 +31,7 @@ def fields(plan: Plan, observed: Mapping[str, Any] | None) -> Manifest:
         "masterKeySecretRef": {"name": plan.master_key.secret, "key": plan.master_key.key},
         "modelCount": len(groups),
         "models": [
-            {"name": name, "targets": _first(targets)}
-            for name, targets in list(groups.items())[:MAX_MODELS]
+            _model(name, targets, keys[name]) for name, targets in list(groups.items())[:MAX_MODELS]
         ],
         "configHash": plan.config_hash,
         "replicas": counts.get("replicas", 0),
@@ -38,17 +39,34 @@ def fields(plan: Plan, observed: Mapping[str, Any] | None) -> Manifest:
     }
 
 
-def conditions(wanted: Manifest, observed: Mapping[str, Any] | None) -> tuple[Condition, ...]:
-    """The conditions of a router whose desired state was generated.
+def _model(name: str, targets: list[str], keys: Finding) -> Manifest:
+    model: Manifest = {"name": name, "targets": _first(targets), "credentials": keys.state}
+    if keys.missing:
+        model["missing"] = _first([f"{secret}/{key}" for secret, key in keys.missing])
+    return model
+
+
+def secret_hash(observed: Mapping[str, Any] | None) -> str | None:
+    """The secret hash that the observed Deployment's pods have."""
+    template = ((observed or {}).get("spec") or {}).get("template") or {}
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    return annotations.get(names.ANNOTATION_SECRET_HASH)
+
+
+def configured(advice: Sequence[str]) -> Condition:
+    """The condition of a router whose desired state was generated, with what to look at in it."""
+    message = " ".join(["The gateway's objects are composed.", *advice])
+    return Condition(names.CONFIGURED, "True", names.REASON_CONFIGURED, message)
+
+
+def of_deployment(wanted: Manifest, observed: Mapping[str, Any] | None) -> tuple[Condition, ...]:
+    """The conditions that say how the gateway runs.
 
     Args:
         wanted: the Deployment as it is composed.
         observed: the observed Deployment, if there is one.
     """
-    configured = Condition(
-        names.CONFIGURED, "True", names.REASON_CONFIGURED, "The gateway's objects are composed."
-    )
-    return configured, _available(observed), _rolled_out(wanted, observed)
+    return _available(observed), _rolled_out(wanted, observed)
 
 
 def _available(observed: Mapping[str, Any] | None) -> Condition:
@@ -117,7 +135,10 @@ def _runs(template: Manifest) -> tuple[object, ...]:
     """
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     containers = (template.get("spec") or {}).get("containers") or [{}]
-    return annotations.get(names.ANNOTATION_CONFIG_HASH), containers[0].get("image")
+    hashes = [
+        annotations.get(key) for key in (names.ANNOTATION_CONFIG_HASH, names.ANNOTATION_SECRET_HASH)
+    ]
+    return *hashes, containers[0].get("image")
 
 
 def _groups(models: list[AIModel]) -> dict[str, list[str]]:
@@ -128,6 +149,6 @@ def _groups(models: list[AIModel]) -> dict[str, list[str]]:
     return groups
 
 
-def _first(targets: list[str]) -> list[str]:
-    rest = len(targets) - MAX_TARGETS
-    return targets if rest <= 0 else [*targets[:MAX_TARGETS], f"and {rest} more"]
+def _first(entries: list[str]) -> list[str]:
+    rest = len(entries) - MAX_TARGETS
+    return entries if rest <= 0 else [*entries[:MAX_TARGETS], f"and {rest} more"]

@@ -131,6 +131,7 @@ _SENTENCES: Final = {
     "list_type": "{where} is {kind}: it must be a list",
     "dict_type": "{where} is {kind}: it must be an object",
     "model_type": "{where} is {kind}: it must be an object",
+    "literal_error": "{where} is none of the values that it may have: choose {expected}",
 }
 """What is said of each of pydantic's errors, by its type. A test meets every one of them."""
 

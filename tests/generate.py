@@ -3,7 +3,7 @@
     python -m tests.generate
 
 The claims' definition and the reference of fields in README.md from the composite resource
-definition, the copies in `examples/` of files in `package/`, and the golden files: what each
+definition, the table of providers in README.md from the function's own, the copies in `examples/` of files in `package/`, and the golden files: what each
 example renders to. A test fails while one of them is stale.
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from function import documents, render
+from function.litellm import providers
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "package" / "configuration" / "definition.yaml"
@@ -28,18 +29,18 @@ COPIES = {
     EXAMPLES / "composition.yaml": ROOT / "package" / "configuration" / "composition.yaml",
     EXAMPLES / "install" / "rbac.yaml": ROOT / "package" / "rbac.yaml",
 }
-ROUTERS = ("modelrouter", "enterprise", "self-hosted", "claim")
+ROUTERS = ("modelrouter", "enterprise", "self-hosted", "two-accounts", "claim")
 """The examples that are ModelRouters; each renders to a golden file."""
 
 HEADER = "# Generated from package/configuration/definition.yaml by: python -m tests.generate\n"
-BEGIN, END = "<!-- fields: python -m tests.generate -->", "<!-- end of fields -->"
 
 
 def generate() -> dict[Path, str]:
     """The generated files' whole texts."""
     xrd = yaml.safe_load(SOURCE.read_text())
     files = {CLAIMS: HEADER + yaml.dump(claims(xrd), Dumper=_Dumper, sort_keys=False, width=100)}
-    files[README] = _between_marks(README.read_text(), reference(xrd))
+    readme = _between_marks(README.read_text(), "fields", reference(xrd))
+    files[README] = _between_marks(readme, "providers", provider_table())
     for copied, original in COPIES.items():
         note = f"# A copy of {original.relative_to(ROOT)}, made by: python -m tests.generate\n"
         files[copied] = note + original.read_text()
@@ -88,6 +89,35 @@ def reference(xrd: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+MAJOR = (
+    *(
+        "anthropic",
+        "azure",
+        "azure_ai",
+        "bedrock",
+        "cerebras",
+        "cloudflare",
+        "cohere",
+        "databricks",
+    ),
+    *("deepseek", "fireworks_ai", "gemini", "groq", "hosted_vllm", "huggingface", "mistral"),
+    *("nvidia_nim", "ollama", "openai", "openrouter", "perplexity", "sagemaker", "together_ai"),
+    *("vertex_ai", "watsonx", "xai"),
+)
+
+
+def provider_table() -> str:
+    """What the major providers need, as a Markdown table."""
+    rows = []
+    for name in MAJOR:
+        provider = providers.find(name)
+        needs = " or ".join(" and ".join(f"`{v}`" for v in keys) for keys in provider.keys)
+        also = ", ".join(f"`{variable}`" for variable in provider.settings)
+        base = " and `apiBase` in the ModelRouter" if provider.base else ""
+        rows.append(f"| `{name}` | {needs or 'no key'}{base} | {also} |")
+    return "\n".join(["| provider | needs | also taken, if there |", "|---|---|---|", *rows])
+
+
 def _fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
     for name, field in schema.get("properties", {}).items():
         here = f"{path}.{name}" if path else name
@@ -116,9 +146,10 @@ def _type(field: dict[str, Any]) -> str:
     return kind
 
 
-def _between_marks(text: str, fields: str) -> str:
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
-    return pattern.sub(lambda _: f"{BEGIN}\n{fields}\n{END}", text)
+def _between_marks(text: str, name: str, table: str) -> str:
+    begin, end = f"<!-- {name}: python -m tests.generate -->", f"<!-- end of {name} -->"
+    pattern = re.compile(re.escape(begin) + ".*" + re.escape(end), re.DOTALL)
+    return pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -12,6 +12,9 @@ from function.composition import Composition, Manifest
 from function.litellm import config
 from tests.support.world import UID, World, behind_claim, controlled, router
 
+SECRET = "secret.litellm-secrets"
+"""The requirement for the Secret that these tests' routers take their keys from."""
+
 ALL = {names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE}
 
 
@@ -57,6 +60,7 @@ def test_asks_for_its_names_before_it_composes_anything() -> None:
         names.DEPLOYMENT: ("Deployment", "gw", "team"),
         names.MASTER_KEY: ("Secret", "gw-master-key", "team"),
         names.SERVICE: ("Service", "gw", "team"),
+        SECRET: ("Secret", "litellm-secrets", "team"),
     }
 
 
@@ -67,8 +71,8 @@ def test_composes_nothing_while_one_name_is_unknown() -> None:
 
 def test_asks_no_more_for_what_is_observed_as_its_own() -> None:
     world = World(router())
-    assert set(world.reconcile().requirements) == ALL
-    assert not world.reconcile().requirements
+    assert set(world.reconcile().requirements) == {*ALL, SECRET}
+    assert set(world.reconcile().requirements) == {SECRET}
 
 
 def test_names_are_the_claims_where_there_is_one() -> None:
@@ -109,7 +113,7 @@ def test_an_observed_object_of_another_name_is_not_its_own() -> None:
     world = World(router())
     world.reconcile()
     world.xr = router(name="other")
-    assert set(compose(Request(world.xr, _observed(world), {}, {})).requirements) == ALL
+    assert ALL < set(compose(Request(world.xr, _observed(world), {}, {})).requirements)
 
 
 def test_an_object_of_its_own_that_the_cache_does_not_show_as_observed_is_no_foreign_one() -> None:
@@ -168,8 +172,8 @@ def test_a_secret_without_a_key_is_not_taken_over(data: Manifest | None) -> None
     world.add(secret(data=data))
     assert refusal_of(world.reconcile()) == (
         names.REASON_MASTER_KEY_UNUSABLE,
-        "Secret 'gw-master-key' has no usable value under the key LITELLM_MASTER_KEY: delete it, "
-        "and a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
+        "Secret 'gw-master-key' has no value under the key LITELLM_MASTER_KEY: delete it, and "
+        "a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
     )
 
 
@@ -512,6 +516,7 @@ def test_conditions_and_readiness_follow_the_deployment(
     conditions = {c.type: (c.status, c.reason) for c in answer.conditions}
     assert conditions == {
         names.CONFIGURED: ("True", names.REASON_CONFIGURED),
+        names.CREDENTIALS_PRESENT: ("False", names.REASON_MISSING),
         names.AVAILABLE: is_available,
         names.ROLLED_OUT: rolled,
     }
@@ -548,8 +553,18 @@ def test_the_status_says_where_the_gateway_is_and_what_it_offers() -> None:
         "masterKeySecretRef": {"name": "gw-master-key", "key": "LITELLM_MASTER_KEY"},
         "modelCount": 2,
         "models": [
-            {"name": "chat", "targets": ["openai/gpt-4o", "azure/gpt-4o"]},
-            {"name": "mistral/mistral-small", "targets": ["mistral/mistral-small"]},
+            {
+                "name": "chat",
+                "targets": ["openai/gpt-4o", "azure/gpt-4o"],
+                "credentials": "Missing",
+                "missing": ["litellm-secrets/OPENAI_API_KEY", "litellm-secrets/AZURE_API_KEY"],
+            },
+            {
+                "name": "mistral/mistral-small",
+                "targets": ["mistral/mistral-small"],
+                "credentials": "Missing",
+                "missing": ["litellm-secrets/MISTRAL_API_KEY"],
+            },
         ],
         "configHash": config.digest(text),
         "replicas": 2,

@@ -46,6 +46,11 @@ def test_the_whole_first_response() -> None:
                     "matchName": "gw",
                 },
                 "masterKey": {**selector, "kind": "Secret", "matchName": "gw-master-key"},
+                "secret.litellm-secrets": {
+                    **selector,
+                    "kind": "Secret",
+                    "matchName": "litellm-secrets",
+                },
                 "service": {**selector, "kind": "Service", "matchName": "gw"},
             }
         },
@@ -71,7 +76,7 @@ def test_a_refusal_is_a_fatal_result_with_its_condition_on_resource_and_claim() 
 
 def test_every_condition_reaches_the_claims_user() -> None:
     response = run(request(behind_claim()))
-    assert len(response.conditions) == 3
+    assert len(response.conditions) == 4
     assert {c.target for c in response.conditions} == {fnv1.TARGET_COMPOSITE_AND_CLAIM}
 
 

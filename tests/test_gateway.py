@@ -175,6 +175,56 @@ def test_no_key_is_in_the_gateways_log(gateway: Gateway) -> None:
     assert not [value for value in (*KEYS.values(), gateway.key) if value in log]
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Gateway]:
+    """Two accounts of OpenAI and two of Azure, and a third party whose own key is missing."""
+    with Upstream() as upstream:
+        other = {"secretRef": {"name": "other"}}
+        base, azure = f"{upstream.url}/v1", "azure/my-deployment"
+        models = [
+            {"name": "openai/gpt-4o", "alias": "one", "apiBase": base},
+            {"name": "openai/gpt-4o", "alias": "two", "apiBase": base, "credentials": other},
+            {"name": azure, "alias": "azure one", "apiBase": upstream.url},
+            {"name": azure, "alias": "azure two", "apiBase": upstream.url, "credentials": other},
+            {"name": "cerebras/llama3.1-8b", "alias": "third party", "apiBase": base},
+        ]
+        world = World(router(port=free_port(), aiModels=models))
+        deployment, config_maps, secrets = parts(
+            world,
+            secret("litellm-secrets", "team", OPENAI_API_KEY="sk-one", AZURE_API_KEY="azure-one"),
+            secret("other", "team", OPENAI_API_KEY="sk-two", AZURE_API_KEY="azure-two"),
+        )
+        key = base64.b64decode(secrets[0]["data"][names.MASTER_KEY_VARIABLE]).decode()
+        with Pod(deployment, config_maps=config_maps, secrets=secrets) as pod:
+            pod.wait_ready()
+            yield Gateway(pod, upstream, key)
+
+
+@pytest.mark.parametrize(
+    ("model", "header", "value"),
+    [
+        ("one", "authorization", "Bearer sk-one"),
+        ("two", "authorization", "Bearer sk-two"),
+        ("azure one", "api-key", "azure-one"),
+        ("azure two", "api-key", "azure-two"),
+    ],
+)
+def test_two_accounts_of_a_provider_work_side_by_side(
+    shared: Gateway, model: str, header: str, value: str
+) -> None:
+    _, call = shared.ask(model)
+    assert call.headers[header] == value
+
+
+def test_a_third_party_whose_key_is_missing_gets_no_one_elses(shared: Gateway) -> None:
+    before = len(shared.upstream.calls)
+    body = {"model": "third party", "messages": [{"role": "user", "content": "ping"}]}
+    shared.call("/v1/chat/completions", body, key=shared.key)
+    sent = repr(shared.upstream.calls[before:])
+    for value in ("sk-one", "sk-two", "azure-one", "azure-two"):
+        assert value not in sent
+
+
 def test_starts_without_the_providers_secret_and_waits_for_the_master_keys() -> None:
     """A missing credential never blocks the Deployment; a missing master key does."""
     ref = {"name": "mine", "key": "k"}

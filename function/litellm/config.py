@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
 from function import names
 from function.api import AIModel
+from function.composition import Manifest
 from function.refusal import Refused
 
 MAX_BYTES: Final = 1024 * 1024
@@ -18,13 +19,16 @@ REQUEST_TIMEOUT_SECONDS: Final = 600
 """How long a call may take. The pods' grace period is made to let such a call finish."""
 
 
-def text(models: Iterable[AIModel]) -> str:
+def text(models: Iterable[tuple[AIModel, Manifest]]) -> str:
     """The config.yaml that offers these models; the same text for the same models in any order.
+
+    Args:
+        models: each with the further `litellm_params` that name its credentials.
 
     Raises:
         Refused: it does not fit into a ConfigMap.
     """
-    entries = sorted((_entry(model) for model in models), key=_order)
+    entries = sorted((_entry(model, params) for model, params in models), key=_order)
     config = {
         "model_list": entries,
         "litellm_settings": {"request_timeout": REQUEST_TIMEOUT_SECONDS},
@@ -47,8 +51,8 @@ def digest(config: str) -> str:
     return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
-def _entry(model: AIModel) -> dict[str, Any]:
-    params = {"model": model.name}
+def _entry(model: AIModel, credentials: Manifest) -> Manifest:
+    params = {"model": model.name, **credentials}
     if model.api_base is not None:
         params["api_base"] = model.api_base
     if model.api_version is not None:
@@ -56,5 +60,5 @@ def _entry(model: AIModel) -> dict[str, Any]:
     return {"model_name": model.offered_as, "litellm_params": params}
 
 
-def _order(entry: dict[str, Any]) -> tuple[str, str]:
+def _order(entry: Manifest) -> tuple[str, str]:
     return entry["model_name"], json.dumps(entry["litellm_params"], sort_keys=True)

@@ -1,11 +1,13 @@
 """The plan of a LiteLLM gateway: every decision that its composed resources are written from."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from function import names
 from function.api import Input, Spec
 from function.composition import Manifest
-from function.litellm import config, providers
+from function.litellm import config, credentials
+from function.litellm.credentials import Access
 from function.master_key import MasterKey
 from function.plan import Plan
 from function.router import Router
@@ -27,44 +29,46 @@ _SETTINGS: Final = {
 }
 
 
-def make(router: Router, settings: Input, master_key: MasterKey) -> Plan:
+def make(
+    router: Router,
+    settings: Input,
+    master_key: MasterKey,
+    accesses: Sequence[Access],
+    secret_hash: str | None,
+) -> Plan:
     """The plan for a router.
 
     Raises:
         Refused: its configuration does not fit into a ConfigMap.
     """
     spec = router.spec
-    text = config.text(spec.ai_models)
+    params = (access.params for access in accesses)
+    text = config.text(zip(spec.ai_models, params, strict=True))
     wanted = spec.deployment
     return Plan(
         router=router,
         image=wanted.image or settings.image or IMAGE,
         args=("--config", names.CONFIG_PATH, "--port", str(spec.port)),
-        env=_environment(spec, master_key),
+        env=_environment(spec, master_key, accesses),
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
         config=text,
         config_hash=config.digest(text),
+        secret_hash=secret_hash,
         request_timeout_seconds=config.REQUEST_TIMEOUT_SECONDS,
         master_key=master_key,
     )
 
 
-def _environment(spec: Spec, master_key: MasterKey) -> list[Manifest]:
+def _environment(spec: Spec, master_key: MasterKey, accesses: Sequence[Access]) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
-    secret = spec.credentials.secret_ref.name or names.DEFAULT_CREDENTIALS_SECRET
     own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
-    for name in providers.variables(model.provider for model in spec.ai_models):
-        # Optional: a key that is missing costs its own models their calls and nothing else.
-        own[name] = _from_secret(secret, name) | {}
-        own[name]["valueFrom"]["secretKeyRef"]["optional"] = True
+    own |= credentials.environment(accesses)
     # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
     # more clearly than one that crashes.
-    own[names.MASTER_KEY_VARIABLE] = _from_secret(master_key.secret, master_key.key)
+    own[names.MASTER_KEY_VARIABLE] = {
+        "valueFrom": {"secretKeyRef": {"name": master_key.secret, "key": master_key.key}}
+    }
     users = [variable.manifest() for variable in spec.deployment.env]
     for variable in users:
         own.pop(variable["name"], None)
     return [{"name": name, **own[name]} for name in sorted(own)] + users
-
-
-def _from_secret(name: str, key: str) -> Manifest:
-    return {"valueFrom": {"secretKeyRef": {"name": name, "key": key}}}

@@ -1,31 +1,79 @@
-"""Which environment variables LiteLLM reads for each provider.
+"""What LiteLLM reads for each provider.
 
-The table is data, `providers.json`: for each provider that LiteLLM knows, the variables, by
-LiteLLM's own names, that are taken from the credentials' Secret when a model of it is offered.
-It was made from recorded calls of LiteLLM and from its source.
+The table is data, `providers.json`, made from recorded calls of LiteLLM; a test records them again.
 """
 
+import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from typing import Final
+
+RELEASE: Final = "1.108"
+"""The line of LiteLLM that the table describes."""
 
 
-def variables(providers: Iterable[str]) -> list[str]:
-    """The variables of all these providers, each once, sorted.
+@dataclass(frozen=True)
+class Provider:
+    """A provider; all variables by LiteLLM's own names.
 
-    A provider that LiteLLM does not know gets the one that its naming would give: `<NAME>_API_KEY`.
+    Attributes:
+        keys: alternatives, the documented one first; the variables of one authenticate together.
+            Empty: it needs no key.
+        settings: further variables of an account, such as its region.
+        params: the `litellm_params` field that says the same as a variable, for one model alone.
+        base: whether LiteLLM, given no base, would call a host that no one chose.
+        reads: variables of other providers that LiteLLM would send to this one.
     """
+
+    keys: tuple[tuple[str, ...], ...] = ()
+    settings: tuple[str, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    base: bool = False
+    reads: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All its own variables, each once, its keys first."""
+        return tuple(dict.fromkeys((*(v for keys in self.keys for v in keys), *self.settings)))
+
+
+def find(name: str) -> Provider:
+    """The provider of that name; an unknown one has the key that LiteLLM's naming would give."""
     table = _table()
-    return sorted({name for p in set(providers) for name in table.get(p, (_conventional(p),))})
+    if name in table:
+        return table[name]
+    key = re.sub(r"[^A-Z0-9]", "_", f"{name.upper()}_API_KEY")
+    return Provider(keys=((key,),), params={key: "api_key"})
+
+
+def unknown(name: str) -> str | None:
+    """What to say of a provider that LiteLLM does not know; None if it does."""
+    if name in _table():
+        return None
+    near = difflib.get_close_matches(name, _table(), n=2)
+    guess = f"; did you mean {' or '.join(near)}?" if near else "."
+    return f"{name}: unknown to LiteLLM {RELEASE}{guess}"
+
+
+def credential_names() -> frozenset[str]:
+    """All variables that hold a key of some provider."""
+    return frozenset(v for p in _table().values() for keys in p.keys for v in keys)
 
 
 @cache
-def _table() -> dict[str, tuple[str, ...]]:
+def _table() -> dict[str, Provider]:
     text = resources.files(__package__).joinpath("providers.json").read_text(encoding="utf-8")
-    return {name: tuple(entry["variables"]) for name, entry in json.loads(text).items()}
-
-
-def _conventional(provider: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", f"{provider.upper()}_API_KEY")
+    return {
+        name: Provider(
+            keys=tuple(map(tuple, entry.get("keys", ()))),
+            settings=tuple(entry.get("settings", ())),
+            params=entry.get("params", {}),
+            base=entry.get("base", False),
+            reads=tuple(entry.get("reads", ())),
+        )
+        for name, entry in json.loads(text).items()
+    }

@@ -42,9 +42,7 @@ def build(plan: Plan) -> Manifest:
                 "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
             },
             "template": {
-                "metadata": metadata.pod_metadata(
-                    router, {names.ANNOTATION_CONFIG_HASH: plan.config_hash}
-                ),
+                "metadata": metadata.pod_metadata(router, _hashes(plan)),
                 "spec": _pod(plan),
             },
         },
@@ -71,7 +69,7 @@ def condition_of(observed: Mapping[str, Any] | None, kind: str) -> Mapping[str, 
 def _pod(plan: Plan) -> Manifest:
     """The pod's spec. It meets the restricted Pod Security Standard, on a read-only root."""
     return {
-        "automountServiceAccountToken": False,
+        **_account(plan.router.spec.deployment.service_account_name),
         "containers": [_container(plan)],
         # A Service named redis would otherwise set REDIS_PORT, which LiteLLM reads.
         "enableServiceLinks": False,
@@ -90,6 +88,21 @@ def _pod(plan: Plan) -> Manifest:
             {"name": "tmp", "emptyDir": {}},
         ],
     }
+
+
+def _hashes(plan: Plan) -> dict[str, str]:
+    """What rolls the pods when it changes, beside their own fields."""
+    hashes = {names.ANNOTATION_CONFIG_HASH: plan.config_hash}
+    if plan.secret_hash is not None:
+        hashes[names.ANNOTATION_SECRET_HASH] = plan.secret_hash
+    return hashes
+
+
+def _account(name: str | None) -> Manifest:
+    """The pod's service account: no token, unless one is named."""
+    if name is None:
+        return {"automountServiceAccountToken": False}
+    return {"automountServiceAccountToken": True, "serviceAccountName": name}
 
 
 def _container(plan: Plan) -> Manifest:

@@ -9,7 +9,11 @@ _word = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 _variable = st.from_regex(r"[A-Z_][A-Z0-9_]{0,12}", fullmatch=True)
 _key_of = st.fixed_dictionaries({"name": _word, "key": _variable})
 
-_provider = st.sampled_from(["openai", "azure", "bedrock", "ollama", "huggingface", "opnai"])
+_credentials = st.fixed_dictionaries(
+    {},
+    optional={"secretRef": st.fixed_dictionaries({"name": st.sampled_from(["keys", "more-keys"])})},
+) | st.fixed_dictionaries({"source": st.sampled_from(["Secret", "WorkloadIdentity", "None"])})
+_provider = st.sampled_from(["openai", "azure", "azure_ai", "bedrock", "mistral", "opnai"])
 _model_id = st.from_regex(r"[!-~]{1,20}", fullmatch=True)
 
 models = st.fixed_dictionaries(
@@ -20,6 +24,7 @@ models = st.fixed_dictionaries(
             "http{}://{}:{}/v1".format, st.sampled_from(["", "s"]), _word, st.integers(1, 65535)
         ),
         "apiVersion": _word,
+        "credentials": _credentials,
     },
 )
 
@@ -52,6 +57,7 @@ _deployment = st.fixed_dictionaries(
         "resources": st.fixed_dictionaries({}, optional={"requests": _requests, "limits": _limits}),
         "env": st.lists(_env, max_size=4, unique_by=lambda variable: variable["name"]),
         "envFrom": st.lists(_env_from, max_size=2),
+        "serviceAccountName": _word,
     },
 )
 _metadata = st.fixed_dictionaries(
@@ -66,7 +72,7 @@ specs = st.fixed_dictionaries(
     {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=str)},
     optional={
         "port": st.integers(1, 65535),
-        "credentials": st.just({"secretRef": {"name": "keys"}}),
+        "credentials": _credentials,
         "auth": st.builds(lambda ref: {"masterKeySecretRef": ref}, _key_of),
         "deployment": _deployment,
         "commonMetadata": _metadata,
