@@ -2,9 +2,9 @@
 
     python -m tests.generate
 
-The claims' definition and the reference of fields in README.md from the composite resource
-definition, the table of providers in README.md from the function's own, the copies in `examples/` of files in `package/`, and the golden files: what each
-example renders to. A test fails while one of them is stale.
+From the composite resource definition: the claims' definition, and the reference of fields in
+README.md. From the function's table: the providers in README.md. The copies in `examples/` of files
+in `package/`. The golden files: what each example renders to. A test fails while one is stale.
 """
 
 import copy
