@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from function import fn, names, wire
 from function.composition import Composition, Manifest
+from function.litellm import credentials, providers
+from function.router import read
 from tests.support import strategies
 from tests.support.world import World, behind_claim, router
 
@@ -149,6 +151,44 @@ def test_the_master_key_is_in_its_secret_and_nowhere_else(spec: Manifest) -> Non
     shown = repr((objects, answer.status, answer.conditions, answer.warnings))
     assert data not in shown
     assert base64.b64decode(data).decode() not in shown
+
+
+@given(strategies.offers)
+def test_no_provider_reads_a_variable_that_is_not_meant_for_it(spec: Manifest) -> None:
+    """By the table, whatever is in the Secrets; that LiteLLM keeps to the table is recorded."""
+    answer = World(router(**spec)).reconcile()
+    if answer.refusal is not None:
+        assert answer.refusal.reason in (names.REASON_BASE_MISSING, names.REASON_CREDENTIALS_CLASH)
+        return
+    container = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    environment = {
+        variable["name"]: variable["valueFrom"]["secretKeyRef"]
+        for variable in container["containers"][0]["env"]
+        if "secretKeyRef" in variable.get("valueFrom", {})
+    }
+    parsed = read(router(**spec)).spec
+    for model in parsed.ai_models:
+        provider = providers.find(model.provider)
+        for variable in {*provider.variables, *provider.reads} & environment.keys():
+            assert variable in provider.variables
+            assert environment[variable]["name"] == credentials.secret_of(model, parsed)
+
+
+@given(strategies.offers)
+def test_no_value_of_a_secret_is_in_any_output(spec: Manifest) -> None:
+    world = World(router(**spec))
+    for name in ("litellm-secrets", "keys", "more-keys"):
+        everything = {
+            variable: base64.b64encode(f"value-of-{variable}".encode()).decode()
+            for model in spec["aiModels"]
+            for variable in providers.find(model["name"].partition("/")[0]).variables
+        }
+        metadata = {"name": name, "namespace": "team"}
+        world.add({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": everything})
+    shown = repr(world.reconcile())
+    assert "value-of-" not in shown
+    assert base64.b64encode(b"value-of-").decode()[:10] not in shown
+    assert b"value-of-".hex() not in shown
 
 
 @settings(max_examples=500)

@@ -59,9 +59,9 @@ def unknown(name: str) -> str | None:
     return f"{name}: unknown to LiteLLM {RELEASE}{guess}"
 
 
-def credential_names() -> frozenset[str]:
-    """All variables that hold a key of some provider."""
-    return frozenset(v for p in _table().values() for keys in p.keys for v in keys)
+def known() -> list[str]:
+    """The names of all providers of the table, sorted."""
+    return sorted(_table())
 
 
 @cache

@@ -5,6 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from function.litellm import providers
+
 _word = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 _variable = st.from_regex(r"[A-Z_][A-Z0-9_]{0,12}", fullmatch=True)
 _key_of = st.fixed_dictionaries({"name": _word, "key": _variable})
@@ -80,6 +82,16 @@ specs = st.fixed_dictionaries(
     },
 )
 """Specs that the API accepts."""
+
+_offer = st.fixed_dictionaries(
+    {"name": st.builds("{}/m{}".format, st.sampled_from(providers.known()), st.integers(0, 99))},
+    optional={"credentials": _credentials, "apiBase": st.just("https://mine.example.com")},
+)
+offers = st.fixed_dictionaries(
+    {"aiModels": st.lists(_offer, min_size=1, max_size=8, unique_by=str)},
+    optional={"credentials": _credentials},
+)
+"""Specs that offer models of any of LiteLLM's providers, side by side."""
 
 _scalar = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 _anything = st.recursive(
