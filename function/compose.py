@@ -24,7 +24,7 @@ from function.composition import Advice, Composed, Composition, Condition, Selec
 from function.litellm.credentials import Access
 from function.refusal import Refused
 from function.router import Router
-from function.secrets import Key
+from function.secrets import Key, Secrets
 from function.validation import parse
 
 Objects = Mapping[str, Mapping[str, Any]]
@@ -56,7 +56,20 @@ def compose(request: Request) -> Composition:
     try:
         return _compose(request)
     except Refused as refusal:
-        return Composition.refused(refusal)
+        return refused(request, refusal)
+
+
+def refused(request: Request, refusal: Refused) -> Composition:
+    """Composes nothing, so that the last good state stays, and says how that runs on.
+
+    Crossplane takes a condition that does not come with a fatal result for unknown.
+    """
+    conditions = (
+        Condition(names.CONFIGURED, "False", refusal.reason, refusal.message),
+        *status.repeated(names.CREDENTIALS_PRESENT, request.composite),
+        *status.while_refused(request.observed.get(names.DEPLOYMENT)),
+    )
+    return Composition(refusal=refusal, conditions=conditions)
 
 
 def _compose(request: Request) -> Composition:
@@ -68,10 +81,11 @@ def _compose(request: Request) -> Composition:
 
     selectors = {name: composed.selector(asked) for name, composed in resources.KINDS.items()}
     own = _own(request.observed, asked, selectors)
-    wanted = _wanted(asked, own)
+    readable = secrets.of(request.fetched)
+    wanted = _wanted(asked, own, readable)
     unseen = {name: selectors[name] for name in wanted if name not in own}
     accesses = kind.access(asked.spec)
-    keys = _keys(asked, accesses, wanted)
+    keys = _keys(asked, accesses)
     requirements = unseen | secrets.requirements(keys, asked.namespace)
     if not unseen.keys() <= request.fetched.keys():
         # Crossplane looks them up and calls again before it does anything else.
@@ -88,12 +102,11 @@ def _compose(request: Request) -> Composition:
         composed=names.MASTER_KEY in wanted,
         deployed=deployment is not None,
     )
-    readable = secrets.of(request.fetched)
     # Where a Secret cannot be read the last digest stays: that must not restart a gateway.
     digest = readable.digest(keys, salt=asked.uid, more=key.id) or status.secret_hash(deployment)
     plan = kind.plan(asked, settings, key, accesses, digest)
     manifests = {name: resources.KINDS[name].build(plan) for name in wanted}
-    found_keys = preflight.examine(asked.spec, accesses, _users_master_key(asked, wanted), readable)
+    found_keys = preflight.examine(asked.spec, accesses, _users_master_key(asked), readable)
     advice = kind.advice(asked.spec)
     conditions = (
         status.configured(advice),
@@ -147,20 +160,21 @@ def _unsaid(
     return tuple(warnings)
 
 
-def _keys(asked: Router, accesses: Iterable[Access], wanted: Iterable[str]) -> set[Key]:
+def _keys(asked: Router, accesses: Iterable[Access]) -> set[Key]:
     """All keys of Secrets that the gateway uses, but for a master key that is made."""
     keys = {key for access in accesses for key in access.variables.values()}
     for variable in asked.spec.deployment.env:
         if variable.value_from and (ref := variable.value_from.secret_key_ref):
             keys.add((ref.name, ref.key))
-    users = _users_master_key(asked, wanted)
+    users = _users_master_key(asked)
     return keys if users is None else keys | {users}
 
 
-def _users_master_key(asked: Router, wanted: Iterable[str]) -> Key | None:
-    """The key that the router names for its master key, unless that is the made one."""
+def _users_master_key(asked: Router) -> Key | None:
+    """The key that the router names for its master key, unless it is in the Secret made for it."""
     ref = asked.spec.auth.master_key_secret_ref
-    return None if ref is None or names.MASTER_KEY in wanted else (ref.name, ref.key)
+    made = names.master_key(asked.name)
+    return None if ref is None or ref.name == made else (ref.name, ref.key)
 
 
 def _own(observed: Objects, asked: Router, selectors: Mapping[str, Selector]) -> Objects:
@@ -172,7 +186,7 @@ def _own(observed: Objects, asked: Router, selectors: Mapping[str, Selector]) ->
     }
 
 
-def _wanted(asked: Router, own: Objects) -> list[str]:
+def _wanted(asked: Router, own: Objects, readable: Secrets) -> list[str]:
     """Which composed resources the router has; all but the master key always."""
-    has_key = master_key.is_composed(asked, observed=names.MASTER_KEY in own)
+    has_key = master_key.is_composed(asked, readable, observed=names.MASTER_KEY in own)
     return [name for name in resources.KINDS if name != names.MASTER_KEY or has_key]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from function import names
 from function.refusal import Refused
 
 Manifest = dict[str, Any]
@@ -78,9 +77,3 @@ class Composition:
     refusal: Refused | None = None
     unready: bool = False
     ttl_seconds: int = 60
-
-    @classmethod
-    def refused(cls, refusal: Refused) -> "Composition":
-        """Nothing but the refusal and its condition, the only thing that outlives it."""
-        condition = Condition(names.CONFIGURED, "False", refusal.reason, refusal.message)
-        return cls(refusal=refusal, conditions=(condition,))

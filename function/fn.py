@@ -8,8 +8,8 @@ from crossplane.function import logging, resource, response
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
-from function import names, resources, wire
-from function.compose import Request, compose
+from function import names, resources, router, wire
+from function.compose import Request, compose, refused
 from function.composition import Composition
 from function.refusal import Refused
 
@@ -33,8 +33,10 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         """Answers one request. Never raises: what goes wrong is a fatal result."""
         log = self.log.bind(tag=req.meta.tag)
         log.debug("Running function")
+        request = read_request(req)
+        log = log.bind(router=router.title(request.composite))
         try:
-            composition = compose(read_request(req))
+            composition = compose(request)
         except Exception as error:  # noqa: BLE001  # A defect must not cost a user his gateway.
             # Neither the error's text nor the frames' values: they could hold a credential.
             log.error(  # noqa: TRY400
@@ -42,13 +44,11 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
                 error=type(error).__name__,
                 at=[f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)],
             )
-            composition = Composition.refused(
-                Refused(
-                    names.REASON_INTERNAL_ERROR,
-                    "The function failed, and nothing was changed: this is a defect, please report "
-                    "it with the function's log.",
-                )
+            message = (
+                "The function failed, and nothing was changed: this is a defect, please report it "
+                "with the function's log."
             )
+            composition = refused(request, Refused(names.REASON_INTERNAL_ERROR, message))
         if composition.refusal is not None:
             log.info("Refused", reason=composition.refusal.reason)
         return write_response(req, composition)

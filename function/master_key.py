@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from function import names, ownership
-from function import secrets as user_secrets
 from function.refusal import Refused
 from function.router import Router
+from function.secrets import Secrets, value
 
 _RANDOM_BYTES: Final = 32
 
@@ -31,25 +31,32 @@ class MasterKey:
             user's own.
         id: what tells a made key from the one before it. The first has none, so that the same
             router gives the same pods, and no stale cache rolls them.
+        uid: that of the Secret that the value was read from, if any. With it a key that was deleted
+            meanwhile is not brought back: the API server makes no object of a given uid.
     """
 
     secret: str
     key: str
     data: str | None
     id: str = ""
+    uid: str = ""
 
     def __repr__(self) -> str:
         """Where it is, without what it is."""
         return f"MasterKey({self.secret!r}, {self.key!r})"
 
 
-def is_composed(router: Router, *, observed: bool) -> bool:
+def is_composed(router: Router, secrets: Secrets, *, observed: bool) -> bool:
     """Whether the Secret of the master key is one of the router's composed resources.
 
     A router that names the very Secret that was made for it keeps it: left out it would be deleted.
+    So does one that names a Secret that is not there yet: pods still serve with the made key.
     """
     ref = router.spec.auth.master_key_secret_ref
-    return ref is None or (observed and ref.name == names.master_key(router.name))
+    if ref is None:
+        return True
+    same = ref.name == names.master_key(router.name)
+    return observed and (same or not secrets.has((ref.name, ref.key)))
 
 
 def decide(
@@ -78,7 +85,12 @@ def decide(
     existing = own or found
     if composed and existing is not None:
         new = own is None and deployed and ownership.controller(existing) is None
-        made = replace(made, data=_kept(existing, name), id=_new_id() if new else _id(existing))
+        made = replace(
+            made,
+            data=_kept(existing, name),
+            id=_new_id() if new else _id(existing),
+            uid=str((existing.get("metadata") or {}).get("uid", "")),
+        )
     elif composed:
         made = replace(made, data=_random(), id=_new_id() if deployed else "")
     return made if ref is None else replace(made, secret=ref.name, key=ref.key)
@@ -99,11 +111,11 @@ def _random() -> str:
 
 
 def _kept(existing: Mapping[str, Any], name: str) -> str:
-    value = user_secrets.value(existing, names.MASTER_KEY_VARIABLE)
-    if not value:
+    kept = value(existing, names.MASTER_KEY_VARIABLE)
+    if not kept:
         raise Refused(
             names.REASON_MASTER_KEY_UNUSABLE,
             f"Secret '{name}' has no value under the key {names.MASTER_KEY_VARIABLE}: delete it, "
             "and a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
         )
-    return base64.b64encode(value).decode()
+    return base64.b64encode(kept).decode()

@@ -90,6 +90,7 @@ REASON_UNAVAILABLE: Final = "DeploymentUnavailable"
 REASON_WAITING: Final = "WaitingForDeployment"
 REASON_ROLLED_OUT: Final = "AllReplicasUpdated"
 REASON_ROLLING: Final = "RollingOut"
+REASON_REFUSED: Final = "SpecRefused"
 REASON_ROLLOUT_STUCK: Final = "ProgressDeadlineExceeded"
 
 

@@ -50,7 +50,9 @@ def check_free(
         return
     if owner is not None and owner.get("uid") == router.uid:
         return  # The router's own, which Crossplane's cache does not yet show as observed.
-    whose = f"belongs to {owner['kind']} '{owner['name']}'" if owner else "is not its own"
+    whose = (
+        f"belongs to {owner['kind']} '{owner['name']}'" if owner else "is not of this ModelRouter"
+    )
     raise Refused(
         names.REASON_NAME_TAKEN,
         f"{wanted.kind} '{wanted.name}' already exists in namespace '{wanted.namespace}' and "

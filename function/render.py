@@ -238,10 +238,4 @@ def _status_of(xr: Manifest, response: fnv1.RunFunctionResponse) -> Manifest:
         for condition in response.conditions
     ]
     status = wire.read(response.desired.composite.resource).get("status", {})
-    keep = ("name", "namespace")
-    return {
-        "apiVersion": xr["apiVersion"],
-        "kind": xr["kind"],
-        "metadata": {key: xr["metadata"][key] for key in keep if key in xr["metadata"]},
-        "status": {**status, "conditions": conditions},
-    }
+    return {**xr, "status": {**status, "conditions": conditions}}

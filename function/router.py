@@ -55,6 +55,13 @@ def read(composite: Mapping[str, Any]) -> Router:
     )
 
 
+def title(composite: Mapping[str, Any]) -> str:
+    """A composite resource for a log: its namespace, if it has one, and its name."""
+    metadata = _object(composite.get("metadata"))
+    namespace, name = _text(metadata.get("namespace")), _text(metadata.get("name"))
+    return f"{namespace}/{name}" if namespace else name
+
+
 def _identity(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str, str]:
     """Name and namespace: a namespaced resource's own, else those of the claim it was made for."""
     if namespace := _text(metadata.get("namespace")):

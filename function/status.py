@@ -69,6 +69,25 @@ def of_deployment(wanted: Manifest, observed: Mapping[str, Any] | None) -> tuple
     return _available(observed), _rolled_out(wanted, observed)
 
 
+def while_refused(observed: Mapping[str, Any] | None) -> tuple[Condition, ...]:
+    """The same, while the present spec is refused and the state before it runs on."""
+    if observed is None:
+        return ()
+    message = "The present spec is refused, see Configured; the state before it runs on."
+    stale = Condition(names.ROLLED_OUT, "False", names.REASON_REFUSED, message)
+    return _available(observed), stale
+
+
+def repeated(kind: str, composite: Mapping[str, Any]) -> tuple[Condition, ...]:
+    """A condition as the composite resource shows it, if it does."""
+    shown = (composite.get("status") or {}).get("conditions") or []
+    return tuple(
+        Condition(kind, c.get("status", "Unknown"), c.get("reason", ""), c.get("message", ""))
+        for c in shown
+        if c.get("type") == kind
+    )
+
+
 def _available(observed: Mapping[str, Any] | None) -> Condition:
     match deployment.available(observed):
         case None:

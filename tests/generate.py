@@ -27,7 +27,7 @@ GOLDEN = ROOT / "tests" / "golden"
 
 COPIES = {
     EXAMPLES / "composition.yaml": ROOT / "package" / "configuration" / "composition.yaml",
-    EXAMPLES / "install" / "rbac.yaml": ROOT / "package" / "rbac.yaml",
+    EXAMPLES / "install" / "3-rbac.yaml": ROOT / "package" / "rbac.yaml",
 }
 ROUTERS = ("modelrouter", "enterprise", "self-hosted", "two-accounts", "claim")
 """The examples that are ModelRouters; each renders to a golden file."""

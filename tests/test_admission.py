@@ -151,7 +151,7 @@ def test_the_example_secrets_are_applied(apiserver: Client) -> None:
         apiserver.apply(manifest, field_manager="kubectl", dry_run=True)
 
 
-@pytest.mark.parametrize("path", ["package/rbac.yaml", "examples/install/rbac.yaml"])
+@pytest.mark.parametrize("path", ["package/rbac.yaml", "examples/install/3-rbac.yaml"])
 def test_the_role_is_applied_and_aggregated_to_crossplanes(apiserver: Client, path: str) -> None:
     applied = apiserver.apply(yaml.safe_load((ROOT / path).read_text()), dry_run=True)
     assert applied["metadata"]["labels"] == {"rbac.crossplane.io/aggregate-to-crossplane": "true"}
@@ -266,6 +266,19 @@ def test_a_made_master_key_cannot_be_replaced_by_another(apiserver: Client) -> N
     apiserver.apply(one.resources[names.MASTER_KEY].manifest)
     with pytest.raises(ApiError, match="field is immutable when `immutable` is set"):
         apiserver.apply(two.resources[names.MASTER_KEY].manifest)
+
+
+def test_a_deleted_master_key_is_not_brought_back(apiserver: Client) -> None:
+    """What a reconcile that was under way at its deletion would do."""
+    apiserver.namespace("rotated")
+    world = World(router(namespace="rotated"))
+    made = apiserver.apply(world.reconcile().resources[names.MASTER_KEY].manifest)
+    world.add(made)
+    under_way = world.reconcile().resources[names.MASTER_KEY].manifest
+    apiserver.apply(under_way)
+    apiserver.delete("v1", "Secret", "rotated", made["metadata"]["name"])
+    with pytest.raises(ApiError, match="uid mismatch"):
+        apiserver.apply(under_way)
 
 
 @pytest.mark.parametrize(("over", "taken"), [(0, True), (1, False)])

@@ -42,7 +42,7 @@ def refusal_of(answer: Composition) -> tuple[str, str]:
     assert answer.refusal is not None
     assert not answer.resources
     assert not answer.status
-    (condition,) = answer.conditions
+    condition = answer.conditions[0]
     assert (condition.type, condition.status) == (names.CONFIGURED, "False")
     assert (condition.reason, condition.message) == (answer.refusal.reason, answer.refusal.message)
     return answer.refusal.reason, answer.refusal.message
@@ -95,7 +95,7 @@ def test_takes_over_nothing_foreign(kind: str, name: str, owned: bool) -> None: 
     world = World(router())
     foreign = object_of(kind, name)
     world.add(controlled(foreign, uid="other", kind="Deployment") if owned else foreign)
-    owner = "belongs to Deployment 'owner'" if owned else "is not its own"
+    owner = "belongs to Deployment 'owner'" if owned else "is not of this ModelRouter"
     assert refusal_of(world.reconcile()) == (
         names.REASON_NAME_TAKEN,
         f"{kind} '{name}' already exists in namespace 'team' and {owner}: delete it, or give the "
@@ -196,6 +196,28 @@ def test_a_router_that_names_the_secret_made_for_it_keeps_it() -> None:
     ref = {"name": "gw-master-key", "key": names.MASTER_KEY_VARIABLE}
     world.xr = router(auth={"masterKeySecretRef": ref})
     assert key_of(world.reconcile()) == key
+
+
+def test_a_made_key_is_kept_until_the_users_secret_is_there() -> None:
+    """Pods serve with it, and a Secret that does not exist must not cost it."""
+    world = World(router())
+    key = key_of(world.reconcile())
+    world.xr = router(auth={"masterKeySecretRef": {"name": "mine", "key": "k"}})
+    answer = world.reconcile()
+    assert key_of(answer) == key
+    assert answer.status["masterKeySecretRef"] == {"name": "mine", "key": "k"}
+    world.add(secret("mine", data={"k": "c2stbWluZQ=="}))
+    assert names.MASTER_KEY not in world.reconcile().resources
+
+
+def test_a_kept_key_is_composed_for_the_very_secret_that_it_was_read_from() -> None:
+    """The API server makes no object of a given uid: a key that was deleted stays deleted."""
+    world = World(router())
+    first = world.reconcile()
+    assert "uid" not in first.resources[names.MASTER_KEY].manifest["metadata"]
+    world.objects["Secret", "team", "gw-master-key"]["metadata"]["uid"] = "of-the-secret"
+    again = world.reconcile().resources[names.MASTER_KEY].manifest
+    assert again["metadata"]["uid"] == "of-the-secret"
 
 
 def test_a_router_that_names_a_secret_of_that_name_that_is_the_users_leaves_it_alone() -> None:
@@ -531,6 +553,29 @@ def test_a_change_that_has_not_reached_the_deployment_is_not_rolled_out() -> Non
     world.xr = router(aiModels=[{"name": "openai/gpt-5"}])
     conditions = {c.type: c.status for c in world.call().conditions}
     assert (conditions[names.AVAILABLE], conditions[names.ROLLED_OUT]) == ("True", "False")
+
+
+def test_a_refused_change_leaves_the_conditions_of_what_runs_on() -> None:
+    """Crossplane makes a condition unknown that does not come with a fatal result."""
+    world = World(router())
+    first = world.reconcile()
+    deployment_status(observedGeneration=3, conditions=[available("True")], **UP)(world)
+    world.xr["spec"]["port"] = 0
+    world.xr["status"] = {
+        "conditions": [
+            {"type": c.type, "status": c.status, "reason": c.reason, "message": c.message}
+            for c in first.conditions
+        ]
+    }
+    answer = world.reconcile()
+    assert answer.refusal is not None
+    conditions = {c.type: (c.status, c.reason) for c in answer.conditions}
+    assert conditions == {
+        names.CONFIGURED: ("False", names.REASON_INVALID_SPEC),
+        names.CREDENTIALS_PRESENT: ("False", names.REASON_MISSING),
+        names.AVAILABLE: ("True", names.REASON_AVAILABLE),
+        names.ROLLED_OUT: ("False", names.REASON_REFUSED),
+    }
 
 
 def test_nothing_is_ready_before_it_is_observed() -> None:

@@ -247,7 +247,7 @@ def by_crossplane(
 
 
 def comparable(documents: list[Object]) -> list[Object]:
-    """Without what is random, and without Crossplane's own references, conditions and events."""
+    """Without what is random, the input, and Crossplane's own references, conditions and events."""
     return [
         _comparable(document)
         for document in documents
@@ -263,8 +263,9 @@ def _comparable(document: Object) -> Object:
     status = {k: v for k, v in document["status"].items() if k != "claimConditionTypes"}
     ours = {names.CONFIGURED, names.CREDENTIALS_PRESENT, names.AVAILABLE, names.ROLLED_OUT}
     status["conditions"] = [c for c in status["conditions"] if c["type"] in ours]
-    own = {key: document[key] for key in ("apiVersion", "kind", "metadata")}
-    return {**own, "status": status}
+    own = {key: document[key] for key in ("apiVersion", "kind")}
+    named = {key: document["metadata"].get(key) for key in ("name", "namespace")}
+    return {**own, "metadata": named, "status": status}
 
 
 @pytest.mark.crossplane
