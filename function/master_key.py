@@ -31,15 +31,12 @@ class MasterKey:
             user's own.
         id: what tells a made key from the one before it. The first has none, so that the same
             router gives the same pods, and no stale cache rolls them.
-        uid: that of the Secret that the value was read from, if any. With it a key that was deleted
-            meanwhile is not brought back: the API server makes no object of a given uid.
     """
 
     secret: str
     key: str
     data: str | None
     id: str = ""
-    uid: str = ""
 
     def __repr__(self) -> str:
         """Where it is, without what it is."""
@@ -85,12 +82,7 @@ def decide(
     existing = own or found
     if composed and existing is not None:
         new = own is None and deployed and ownership.controller(existing) is None
-        made = replace(
-            made,
-            data=_kept(existing, name),
-            id=_new_id() if new else _id(existing),
-            uid=str((existing.get("metadata") or {}).get("uid", "")),
-        )
+        made = replace(made, data=_kept(existing, name), id=_new_id() if new else _id(existing))
     elif composed:
         made = replace(made, data=_random(), id=_new_id() if deployed else "")
     return made if ref is None else replace(made, secret=ref.name, key=ref.key)

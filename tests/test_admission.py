@@ -268,19 +268,6 @@ def test_a_made_master_key_cannot_be_replaced_by_another(apiserver: Client) -> N
         apiserver.apply(two.resources[names.MASTER_KEY].manifest)
 
 
-def test_a_deleted_master_key_is_not_brought_back(apiserver: Client) -> None:
-    """What a reconcile that was under way at its deletion would do."""
-    apiserver.namespace("rotated")
-    world = World(router(namespace="rotated"))
-    made = apiserver.apply(world.reconcile().resources[names.MASTER_KEY].manifest)
-    world.add(made)
-    under_way = world.reconcile().resources[names.MASTER_KEY].manifest
-    apiserver.apply(under_way)
-    apiserver.delete("v1", "Secret", "rotated", made["metadata"]["name"])
-    with pytest.raises(ApiError, match="uid mismatch"):
-        apiserver.apply(under_way)
-
-
 @pytest.mark.parametrize(("over", "taken"), [(0, True), (1, False)])
 def test_a_config_map_holds_what_the_function_lets_into_it(
     apiserver: Client,

@@ -210,16 +210,6 @@ def test_a_made_key_is_kept_until_the_users_secret_is_there() -> None:
     assert names.MASTER_KEY not in world.reconcile().resources
 
 
-def test_a_kept_key_is_composed_for_the_very_secret_that_it_was_read_from() -> None:
-    """The API server makes no object of a given uid: a key that was deleted stays deleted."""
-    world = World(router())
-    first = world.reconcile()
-    assert "uid" not in first.resources[names.MASTER_KEY].manifest["metadata"]
-    world.objects["Secret", "team", "gw-master-key"]["metadata"]["uid"] = "of-the-secret"
-    again = world.reconcile().resources[names.MASTER_KEY].manifest
-    assert again["metadata"]["uid"] == "of-the-secret"
-
-
 def test_a_router_that_names_a_secret_of_that_name_that_is_the_users_leaves_it_alone() -> None:
     ref = {"name": "gw-master-key", "key": "mine"}
     world = World(router(auth={"masterKeySecretRef": ref}))

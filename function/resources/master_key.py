@@ -15,8 +15,6 @@ def selector(router: Router) -> Selector:
 def build(plan: Plan) -> Manifest:
     """The object. Immutable, so that no stale cache can ever replace the key by another."""
     described = metadata.object_metadata(plan.router, selector(plan.router))
-    if plan.master_key.uid:
-        described["uid"] = plan.master_key.uid
     if plan.master_key.id:
         own = {names.ANNOTATION_KEY_ID: plan.master_key.id}
         described["annotations"] = {**described.get("annotations", {}), **own}
