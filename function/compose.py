@@ -21,7 +21,7 @@ from function import (
     status,
 )
 from function.composition import Advice, Composed, Composition, Condition, Selector
-from function.litellm.credentials import Access
+from function.plan import Access
 from function.refusal import Refused
 from function.router import Router
 from function.secrets import Key, Secrets
@@ -85,7 +85,8 @@ def _compose(request: Request) -> Composition:
     wanted = _wanted(asked, own, readable)
     unseen = {name: selectors[name] for name in wanted if name not in own}
     accesses = kind.access(asked.spec)
-    keys = _keys(asked, accesses)
+    users_key = _users_master_key(asked, own)
+    keys = _keys(asked, accesses) | ({users_key} if users_key else set())
     requirements = unseen | secrets.requirements(keys, asked.namespace)
     if not unseen.keys() <= request.fetched.keys():
         # Crossplane looks them up and calls again before it does anything else.
@@ -106,7 +107,7 @@ def _compose(request: Request) -> Composition:
     digest = readable.digest(keys, salt=asked.uid, more=key.id) or status.secret_hash(deployment)
     plan = kind.plan(asked, settings, key, accesses, digest)
     manifests = {name: resources.KINDS[name].build(plan) for name in wanted}
-    found_keys = preflight.examine(asked.spec, accesses, _users_master_key(asked), readable)
+    found_keys = preflight.examine(asked.spec, accesses, users_key, readable)
     advice = kind.advice(asked.spec)
     conditions = (
         status.configured(advice),
@@ -161,20 +162,20 @@ def _unsaid(
 
 
 def _keys(asked: Router, accesses: Iterable[Access]) -> set[Key]:
-    """All keys of Secrets that the gateway uses, but for a master key that is made."""
+    """All keys of Secrets that the gateway's models and its environment use."""
     keys = {key for access in accesses for key in access.variables.values()}
     for variable in asked.spec.deployment.env:
         if variable.value_from and (ref := variable.value_from.secret_key_ref):
             keys.add((ref.name, ref.key))
-    users = _users_master_key(asked)
-    return keys if users is None else keys | {users}
+    return keys
 
 
-def _users_master_key(asked: Router) -> Key | None:
+def _users_master_key(asked: Router, own: Objects) -> Key | None:
     """The key that the router names for its master key, unless it is in the Secret made for it."""
     ref = asked.spec.auth.master_key_secret_ref
-    made = names.master_key(asked.name)
-    return None if ref is None or ref.name == made else (ref.name, ref.key)
+    if ref is None or (ref.name == names.master_key(asked.name) and names.MASTER_KEY in own):
+        return None
+    return ref.name, ref.key
 
 
 def _own(observed: Objects, asked: Router, selectors: Mapping[str, Selector]) -> Objects:

@@ -1,10 +1,27 @@
-"""A plan: every decision about a gateway, before any Kubernetes object is written."""
+"""What a kind of router decides about a gateway, before any Kubernetes object is written."""
 
 from dataclasses import dataclass
 
 from function.composition import Manifest
 from function.master_key import MasterKey
 from function.router import Router
+from function.secrets import Key
+
+
+@dataclass(frozen=True)
+class Access:
+    """How one model gets at its provider.
+
+    Attributes:
+        needs: alternatives of keys of Secrets, any of which authenticates. None: it needs no key,
+            or takes it from where no Secret is.
+        params: what the configuration of the model says of its credentials.
+        variables: names of the environment, and the keys of Secrets that they hold.
+    """
+
+    needs: tuple[tuple[Key, ...], ...] | None
+    params: Manifest
+    variables: dict[str, Key]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from function import names
 from function.api import Spec
 from function.composition import Condition
-from function.litellm.credentials import Access
+from function.plan import Access
 from function.secrets import Key, Secrets
 
 State = Literal["Missing", "Unknown", "Present", "NotNeeded"]
@@ -16,9 +16,6 @@ State = Literal["Missing", "Unknown", "Present", "NotNeeded"]
 _WORST_FIRST: Final[tuple[State, ...]] = ("Missing", "Unknown", "Present", "NotNeeded")
 _MAX_NAMED: Final = 5
 """How many missing keys a message names; it counts the rest."""
-
-Needs = tuple[tuple[Key, ...], ...] | None
-"""Alternatives of keys, any of which authenticates; None where no key is needed."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +33,13 @@ class Finding:
     unread: tuple[str, ...] = ()
 
 
-def check(needs: Needs, secrets: Secrets, *, elsewhere: bool = False) -> Finding:
+def check(
+    needs: tuple[tuple[Key, ...], ...] | None, secrets: Secrets, *, elsewhere: bool = False
+) -> Finding:
     """Looks for the keys of one need.
 
     Args:
-        needs: what is looked for.
+        needs: alternatives of keys, any of which authenticates; None where no key is needed.
         secrets: where.
         elsewhere: whether a key that is not there may come from a place that cannot be seen.
     """

@@ -15,26 +15,9 @@ from function.api import AIModel, Spec
 from function.composition import Manifest
 from function.litellm import providers
 from function.litellm.providers import Provider
+from function.plan import Access
 from function.refusal import Refused
-
-Key = tuple[str, str]
-"""A key of a Secret: the Secret's name, and the key in it, which is LiteLLM's variable."""
-
-
-@dataclass(frozen=True)
-class Access:
-    """How one model gets at its provider.
-
-    Attributes:
-        needs: alternatives of keys of Secrets, any of which authenticates. None: it needs no key,
-            or takes it from where no Secret is.
-        params: the `litellm_params` that name its variables.
-        variables: names of the environment, and what they hold.
-    """
-
-    needs: tuple[tuple[Key, ...], ...] | None
-    params: Manifest
-    variables: dict[str, Key]
+from function.secrets import Key
 
 
 def access(spec: Spec) -> list[Access]:

@@ -7,9 +7,8 @@ from function import names
 from function.api import Input, Spec
 from function.composition import Manifest
 from function.litellm import config, credentials
-from function.litellm.credentials import Access
 from function.master_key import MasterKey
-from function.plan import Plan
+from function.plan import Access, Plan
 from function.router import Router
 
 IMAGE: Final = "ghcr.io/berriai/litellm:v1.108.11"
