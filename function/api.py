@@ -27,8 +27,8 @@ from function.fields import (
 )
 from function.validation import Model, Rule, refuse, shorten
 
-_CREDENTIAL_NAME: Final = re.compile(
-    r"(.*_)?(API_?KEY|KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD|CREDENTIALS)"
+CREDENTIAL_NAME: Final = re.compile(
+    r"(.*_)?([A-Z]*API_?KEY|KEY|ACCESS_KEY_ID|TOKEN(_BEDROCK)?|SECRET|PASSWORD|CREDENTIALS|JWT)"
 )
 _CREDENTIALS_IN_URL: Final = re.compile(r"[^/?#]*//[^/?#]*@")
 _URL: Final = re.compile(
@@ -184,7 +184,7 @@ class EnvVar(Model):
             raise refuse("an env entry has either value or valueFrom, not both")
         if (
             self.value
-            and _CREDENTIAL_NAME.fullmatch(self.name)
+            and CREDENTIAL_NAME.fullmatch(self.name)
             and not self.value.startswith("$(")  # Another variable, which Kubernetes puts in.
         ):
             raise refuse(

@@ -339,7 +339,7 @@ def test_a_config_above_what_a_config_map_holds_is_refused_with_both_sizes() -> 
     ]
     reason, sentence = refusal_of(World(router(aiModels=models)).reconcile())
     assert reason == names.REASON_CONFIG_TOO_LARGE
-    assert sentence.startswith("spec.aiModels makes a config.yaml of 12")
+    assert sentence.startswith("spec.aiModels makes a config.yaml of 1")
     assert sentence.endswith(
         "bytes, and a ConfigMap holds at most 1048576: offer fewer models, or use shorter values."
     )

@@ -5,15 +5,17 @@ That LiteLLM then sends each to its own provider alone is shown with real calls,
 """
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 import yaml
 
-from function import names
+from function import api, names
 from function.compose import Request, compose
 from function.composition import Composition, Manifest
+from function.litellm import providers
 from tests.support.world import World, router
 
 
@@ -166,7 +168,53 @@ def test_a_self_hosted_model_without_a_base_is_refused(name: str) -> None:
         f"spec.aiModels[0].apiBase is missing: '{name}' is a self-hosted model, and LiteLLM would "
         "send its prompts to a host that no one chose; set the URL of yours."
     )
-    assert reconciled(aiModels=[{"name": name, "apiBase": "http://mine:1"}])
+    assert params(reconciled(aiModels=[{"name": name, "apiBase": "http://mine:1"}]))[name]
+
+
+def test_a_base_that_litellm_would_ignore_is_refused() -> None:
+    model = {"name": "replicate/o/m", "apiBase": "http://mine:1"}
+    answer = World(router(aiModels=[model])).reconcile()
+    assert answer.refusal is not None
+    assert (answer.refusal.reason, answer.refusal.message) == (
+        names.REASON_BASE_IGNORED,
+        "spec.aiModels[0].apiBase has no effect: LiteLLM calls 'replicate' at its own host all the "
+        "same; leave it out.",
+    )
+
+
+def test_an_entry_with_a_base_names_its_key() -> None:
+    """Some providers' keys LiteLLM takes from the environment for their own host alone."""
+    answer = reconciled(aiModels=[{"name": "openai/a", "apiBase": "http://mine:1"}])
+    assert params(answer)["openai/a"]["api_key"] == "os.environ/OPENAI_API_KEY"
+    assert "OPENAI_API_KEY" in env(answer)
+
+
+def test_a_provider_that_cannot_be_kept_apart_is_refused() -> None:
+    """Cloudflare's account id has no field of its own in litellm_params."""
+    models = [
+        {"name": "cloudflare/a"},
+        {"name": "cloudflare/b", "credentials": {"secretRef": {"name": "b"}}},
+    ]
+    answer = World(router(aiModels=models)).reconcile()
+    assert answer.refusal is not None
+    assert (answer.refusal.reason, answer.refusal.message) == (
+        names.REASON_CREDENTIALS_CLASH,
+        "spec.aiModels[0]: 'cloudflare' takes CLOUDFLARE_API_KEY from the environment alone, where "
+        "another model of this router would read it too: offer one of the two in a ModelRouter of "
+        "its own.",
+    )
+
+
+NO_CREDENTIALS = re.compile(
+    r".*_(ID|URL|HOST|USER|REGION|FINGERPRINT|SCOPE|PROJECT|TENANCY|INSTANCE)"
+)
+
+
+def test_the_names_of_all_providers_keys_are_known_for_credentials() -> None:
+    """By this, literal values of theirs are refused."""
+    keys = {v for p in map(providers.find, providers.known()) for keys in p.keys for v in keys}
+    others = {key for key in keys if not api.CREDENTIAL_NAME.fullmatch(key)}
+    assert {key for key in others if not NO_CREDENTIALS.fullmatch(key)} == set()
 
 
 # -- Preflight

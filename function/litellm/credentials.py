@@ -34,7 +34,7 @@ def access(spec: Spec) -> list[Access]:
     public = _public(entries)
     given = frozenset(variable.name for variable in spec.deployment.env)
     for entry in entries:
-        _check_base(entry, given)
+        _check_base(entry)
     return [_access(entry, public, given) for entry in entries]
 
 
@@ -86,9 +86,14 @@ def _public(entries: Sequence[_Entry]) -> set[Key]:
     }
 
 
-def _check_base(entry: _Entry, given: frozenset[str]) -> None:
-    bases = {variable for variable, param in entry.provider.params.items() if param == "api_base"}
-    if entry.provider.base and entry.model.api_base is None and not bases & given:
+def _check_base(entry: _Entry) -> None:
+    if entry.provider.ignores_base and entry.model.api_base is not None:
+        raise Refused(
+            names.REASON_BASE_IGNORED,
+            f"{entry.path}.apiBase has no effect: LiteLLM calls '{entry.model.provider}' at its "
+            "own host all the same; leave it out.",
+        )
+    if entry.provider.base and entry.model.api_base is None:
         raise Refused(
             names.REASON_BASE_MISSING,
             f"{entry.path}.apiBase is missing: '{entry.model.name}' is a self-hosted model, and "
@@ -111,6 +116,9 @@ def _access(entry: _Entry, public: set[Key], given: frozenset[str]) -> Access:
             continue
         if (secret, variable) in public:
             variables[variable] = (secret, variable)
+            if param == "api_key" and model.api_base is not None:
+                # Some providers' keys LiteLLM takes from the environment for their own host alone.
+                params.setdefault(param, f"os.environ/{variable}")
         elif param is not None and param not in params:
             private = f"{variable}.{secret}"
             variables[private] = (secret, variable)

@@ -26,6 +26,7 @@ class Provider:
         settings: further variables of an account, such as its region.
         params: the `litellm_params` field that says the same as a variable, for one model alone.
         base: whether LiteLLM, given no base, would call a host that no one chose.
+        ignores_base: whether LiteLLM calls the provider's own host whatever base it is given.
         reads: variables of other providers that LiteLLM would send to this one.
     """
 
@@ -33,6 +34,7 @@ class Provider:
     settings: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     base: bool = False
+    ignores_base: bool = False
     reads: tuple[str, ...] = ()
 
     @property
@@ -73,6 +75,7 @@ def _table() -> dict[str, Provider]:
             settings=tuple(entry.get("settings", ())),
             params=entry.get("params", {}),
             base=entry.get("base", False),
+            ignores_base=entry.get("ignoresBase", False),
             reads=tuple(entry.get("reads", ())),
         )
         for name, entry in json.loads(text).items()

@@ -1,0 +1,307 @@
+"""Records what LiteLLM would send: run by the Python of the environment that LiteLLM is in.
+
+It reads one JSON object a line, `{"env": {...}, "params": {...}, "kind": "chat"}`, and writes one a
+line, in the same order: `{"requests": [{"method", "url", "headers", "body"}], "error": null}`. Each
+case is one call through a Router with one deployment, which is the proxy's way, in a process of its
+own whose environment is `env` and what the recorder was started with, but for an empty HOME.
+
+Nothing leaves the machine: every client library that LiteLLM uses is cut off where it hands a
+request to its connection, and answered with `ANSWER`. Whatever gets round that is refused when it
+looks up a host or connects, and recorded as a request with the method `CONNECT`. Only LiteLLM's
+part in Rust is out of reach: `recording.py` switches it off.
+"""
+
+# LiteLLM's packages are in its own environment alone.
+# mypy: disable-error-code="import-not-found,import-untyped"
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import botocore.awsrequest
+import botocore.httpsession
+import httpx
+import litellm
+import requests
+import urllib3
+from litellm.llms.openai_like import json_loader
+
+_INHERITED: Final = dict(os.environ)
+
+SECONDS: Final = 20
+"""How long a case may take; what it has sent by then counts."""
+
+PROMPT: Final = "prompt-of-the-recorder"
+"""What every call says."""
+
+_SAID = {"role": "assistant", "content": "pong"}
+ANSWER: Final[Mapping[str, Any]] = {
+    "id": "1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": _SAID, "text": "pong", "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    "data": [{"index": 0, "embedding": [0.0], "b64_json": "", "url": "https://image.invalid/"}],
+    "results": [{"index": 0, "relevance_score": 0.0}],
+    "text": "pong",
+    "status": "completed",
+    "access_token": "token-of-the-recorder",
+    "token": "token-of-the-recorder",
+    "token_type": "Bearer",
+    "expires_in": 3600,
+    "expires_at": 4102444800000,
+    "expiration": 4102444800,
+    "inferenceProviderMapping": {
+        "hf-inference": {"status": "live", "providerId": "org/m", "task": "conversational"}
+    },
+    "resources": [
+        {
+            "scenarioId": "orchestration",
+            "configurationId": "1",
+            "deploymentUrl": "https://deployment.invalid",
+            "createdAt": "2026-01-01T00:00:00Z",
+        }
+    ],
+    "executableId": "orchestration",
+    "issuer": "https://login.microsoftonline.com/tenant/v2.0",
+    "authorization_endpoint": "https://login.microsoftonline.com/tenant/oauth2/v2.0/authorize",
+    "token_endpoint": "https://login.microsoftonline.com/tenant/oauth2/v2.0/token",
+}
+"""Every request's answer: a completion, an embedding, an image, a ranking and a token in one."""
+
+_METADATA = {"169.254.169.254", "169.254.170.2", "metadata.google.internal", "metadata"}
+"""Hosts of a cloud's metadata service. These, and a model's files, are answered 404."""
+
+_Write = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    """Records all cases, or prints the names of all providers when called with `--providers`."""
+    if sys.argv[1:] == ["--providers"]:
+        sys.stdout.write(json.dumps(_providers()))
+        return
+    cases = [json.loads(line) for line in sys.stdin]
+    _preload()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        running: dict[int, int] = {}
+        waiting = list(enumerate(cases))[::-1]
+        while waiting or running:
+            while waiting and len(running) < 2 * (os.cpu_count() or 1):
+                index, case = waiting.pop()
+                running[_fork(case, home, home / f"{index}.jsonl")] = index
+            pid, _ = os.wait()
+            running.pop(pid, None)
+        for index in range(len(cases)):
+            sys.stdout.write(f"{json.dumps(_read(home / f'{index}.jsonl'))}\n")
+
+
+def _providers() -> list[str]:
+    # Those of the registry work as `<name>/<model>` too, though not all are in the enumeration.
+    registry = json_loader.JSONProviderRegistry.list_providers()
+    return sorted({*registry, *(provider.value for provider in litellm.LlmProviders)})
+
+
+def _preload() -> None:
+    """Loads once what each case would load: whatever a call loads that is made in another process.
+
+    Were the call made here, the cases would inherit its threads' locks and its loops.
+    """
+    litellm.encoding.encode("")
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(Exception), os.fdopen(writer, "w") as file:
+            _isolate({}, Path.cwd())
+            _intercept(lambda _: None)
+            with contextlib.suppress(Exception):
+                asyncio.run(_call("chat", {"model": "ai21_chat/m"}))
+            file.write("\n".join(sys.modules))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        modules = file.read().split()
+    os.waitpid(pid, 0)
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    gc.disable()
+    gc.freeze()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    errors = [line["error"] for line in lines if "error" in line]
+    return {
+        "requests": [line for line in lines if "error" not in line],
+        "error": errors[0] if errors else f"No end after {SECONDS} seconds.",
+    }
+
+
+def _fork(case: Mapping[str, Any], home: Path, path: Path) -> int:
+    with path.open("w", encoding="utf-8") as file:
+        pid = os.fork()
+        if pid == 0:
+            _child(case, home, file)
+        return pid
+
+
+def _child(case: Mapping[str, Any], home: Path, file: IO[str]) -> None:
+    def write(line: dict[str, Any]) -> None:
+        file.write(json.dumps(line, default=str) + "\n")
+        file.flush()
+
+    signal.alarm(SECONDS)
+    _isolate(case["env"], home)
+    _intercept(write)
+    error = None
+    try:
+        asyncio.run(_call(case["kind"], case["params"]))
+    except BaseException as caught:  # noqa: BLE001 - whatever it was, the parent tells it.
+        error = f"{type(caught).__name__}: {caught}"
+    write({"error": error})
+    os._exit(0)
+
+
+def _isolate(env: Mapping[str, str], home: Path) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nowhere, stream)
+    os.environ.clear()
+    os.environ.update({**_INHERITED, "HOME": str(home), **env})
+    os.chdir(home)
+
+
+async def _call(kind: str, params: dict[str, Any]) -> None:
+    litellm.drop_params = True
+    deployment = {"model_name": "m", "litellm_params": params}
+    router = litellm.Router(model_list=[deployment], num_retries=0)
+    said = [{"role": "user", "content": PROMPT}]
+    calls: dict[str, Callable[[], Any]] = {
+        "chat": lambda: router.acompletion(model="m", messages=said),
+        "embedding": lambda: router.aembedding(model="m", input=[PROMPT]),
+        "rerank": lambda: router.arerank(model="m", query=PROMPT, documents=[PROMPT]),
+        "image": lambda: router.aimage_generation(model="m", prompt=PROMPT),
+        "speech": lambda: router.aspeech(model="m", input=PROMPT, voice="alloy"),
+        "transcription": lambda: router.atranscription(model="m", file=_sound()),
+        "responses": lambda: router.aresponses(model="m", input=PROMPT),
+    }
+    await calls[kind]()
+
+
+def _sound() -> IO[bytes]:
+    file = io.BytesIO(PROMPT.encode())
+    file.name = "prompt.wav"
+    return file
+
+
+def _intercept(write: _Write) -> None:
+    """Cuts off the client libraries, and sockets below them."""
+
+    def sent(method: str, url: str, headers: Mapping[Any, Any], body: object) -> int:
+        """Records a request; the status of its answer."""
+        names = {_text(name).lower(): _text(value) for name, value in headers.items()}
+        write({"method": method, "url": url, "headers": names, "body": _text(body)})
+        to = urlsplit(url)
+        return 404 if to.hostname in _METADATA or "/raw/main/" in to.path else 200
+
+    _intercept_httpx(sent)
+    _intercept_others(sent)
+
+    def refuse(event: str, args: tuple[Any, ...]) -> None:
+        match event, args:
+            case "socket.connect", (_, (str(host), port, *_)):
+                pass
+            case "socket.getaddrinfo", (host, port, *_):
+                pass
+            case _:
+                return
+        write(
+            {"method": "CONNECT", "url": f"tcp://{_text(host)}:{port}", "headers": {}, "body": ""}
+        )
+        raise ConnectionRefusedError("Nothing leaves the recorder.")
+
+    sys.addaudithook(refuse)
+
+
+_Sent = Callable[[str, str, Mapping[Any, Any], object], int]
+
+
+def _intercept_httpx(sent: _Sent) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        status = sent(request.method, str(request.url), request.headers, request.content)
+        return httpx.Response(status, json=ANSWER, request=request)
+
+    def send(_self: httpx.Client, request: httpx.Request) -> httpx.Response:
+        request.read()
+        return answer(request)
+
+    async def asend(_self: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        return answer(request)
+
+    httpx.Client._send_single_request = send  # noqa: SLF001
+    httpx.AsyncClient._send_single_request = asend  # noqa: SLF001
+
+
+def _intercept_others(sent: _Sent) -> None:
+    raw = json.dumps(ANSWER).encode()
+    plain = {"content-type": "application/json"}
+
+    def send(_self: object, request: Any, **_: Any) -> requests.Response:  # noqa: ANN401
+        response = requests.Response()
+        response.status_code = sent(request.method, request.url, request.headers, request.body)
+        response.raw = io.BytesIO(raw)
+        response.headers.update(plain)
+        response.request, response.url = request, request.url
+        return response
+
+    def sign(_self: object, request: Any) -> botocore.awsrequest.AWSResponse:  # noqa: ANN401
+        status = sent(request.method, request.url, request.headers, request.body)
+        body = urllib3.HTTPResponse(io.BytesIO(raw), preload_content=False)
+        return botocore.awsrequest.AWSResponse(request.url, status, plain, body)
+
+    class Answer:
+        """What of aiohttp's response LiteLLM uses."""
+
+        def __init__(self, status: int) -> None:
+            self.status, self.headers, self.ok = status, plain, status < 400
+
+        async def json(self) -> Mapping[str, Any]:
+            return ANSWER
+
+        async def text(self) -> str:
+            return raw.decode()
+
+    async def request(_self: object, method: str, url: object, **options: Any) -> Answer:  # noqa: ANN401
+        body = options.get("json") or options.get("data")
+        return Answer(sent(method, str(url), options.get("headers") or {}, body))
+
+    requests.adapters.HTTPAdapter.send = send
+    botocore.httpsession.URLLib3Session.send = sign
+    aiohttp.ClientSession._request = request  # noqa: SLF001
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+if __name__ == "__main__":
+    main()
