@@ -83,12 +83,22 @@ specs = st.fixed_dictionaries(
 )
 """Specs that the API accepts."""
 
-_offer = st.fixed_dictionaries(
-    {"name": st.builds("{}/m{}".format, st.sampled_from(providers.known()), st.integers(0, 99))},
-    optional={"credentials": _credentials, "apiBase": st.just("https://mine.example.com")},
-)
+
+@st.composite
+def _offer(draw: st.DrawFn) -> dict[str, Any]:
+    """An entry of any provider, with a base where it must have one, or may."""
+    name = draw(st.sampled_from(providers.known()))
+    provider = providers.find(name)
+    entry: dict[str, Any] = {"name": f"{name}/m{draw(st.integers(0, 99))}"}
+    if provider.base or (not provider.ignores_base and draw(st.booleans())):
+        entry["apiBase"] = "https://mine.example.com"
+    if draw(st.booleans()):
+        entry["credentials"] = draw(_credentials)
+    return entry
+
+
 offers = st.fixed_dictionaries(
-    {"aiModels": st.lists(_offer, min_size=1, max_size=8, unique_by=str)},
+    {"aiModels": st.lists(_offer(), min_size=1, max_size=8, unique_by=str)},
     optional={"credentials": _credentials},
 )
 """Specs that offer models of any of LiteLLM's providers, side by side."""
