@@ -12,7 +12,7 @@ from function import documents, fn, render, server
 from function.__version__ import __version__
 
 _MEGABYTE: Final = 1024 * 1024
-_PATHS: Final = click.Path(exists=True, path_type=Path)
+_PATHS: Final = click.Path(path_type=Path)
 
 
 @click.group()

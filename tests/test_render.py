@@ -202,6 +202,14 @@ def test_a_file_that_holds_no_objects_is_refused(tmp_path: Path, text: str, mess
     assert result.stderr.startswith(f"Error: {path}{message}")
 
 
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    result = render(tmp_path / "none.yaml")
+    assert result.returncode == 1
+    assert (
+        result.stderr == f"Error: cannot read '{tmp_path}/none.yaml': No such file or directory\n"
+    )
+
+
 def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
     result = render(written(tmp_path, router()), "-e", written(tmp_path, SERVICE, name="s.yaml"))
     assert result.returncode == 1
