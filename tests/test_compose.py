@@ -592,7 +592,11 @@ def test_the_status_says_where_the_gateway_is_and_what_it_offers() -> None:
                 "name": "chat",
                 "targets": ["openai/gpt-4o", "azure/gpt-4o"],
                 "credentials": "Missing",
-                "missing": ["litellm-secrets/OPENAI_API_KEY", "litellm-secrets/AZURE_API_KEY"],
+                "missing": [
+                    "litellm-secrets/OPENAI_API_KEY",
+                    "litellm-secrets/AZURE_API_KEY",
+                    "litellm-secrets/AZURE_API_BASE",
+                ],
             },
             {
                 "name": "mistral/mistral-small",

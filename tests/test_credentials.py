@@ -233,10 +233,13 @@ CASES: list[tuple[str, str, dict[str, str], str, list[str]]] = [
     (
         "azure by a service principal",
         "azure/a",
-        dict.fromkeys(["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"], "x"),
+        dict.fromkeys(
+            ["AZURE_API_BASE", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"], "x"
+        ),
         "Present",
         [],
     ),
+    ("azure has no base", "azure/a", {"AZURE_API_KEY": "x"}, "Missing", ["AZURE_API_BASE"]),
     ("vertex by a JSON", "vertex_ai/a", {"VERTEXAI_CREDENTIALS": "{}"}, "Present", []),
     ("an unknown provider", "opnai/a", {}, "Missing", ["OPNAI_API_KEY"]),
 ]

@@ -118,6 +118,8 @@ ALTERNATIVES = [(name, keys) for name in RECORDED for keys in table()[name].keys
 PRIVATE = [(name, keys) for name, keys in ALTERNATIVES if set(keys) <= set(table()[name].params)]
 KEYS = {variable for provider in table().values() for keys in provider.keys for variable in keys}
 WITH_BASE = [name for name in RECORDED if table()[name].base]
+NEEDS_BASE = [name for name in RECORDED if table()[name].needs_base]
+IGNORES_BASE = [name for name in RECORDED if table()[name].ignores_base]
 
 Key = tuple[str, str, tuple[str, ...]]
 
@@ -150,6 +152,13 @@ def recordings() -> dict[Key, Recording]:
         cases["no base", name, ()] = private(
             name, table()[name].variables, model="m", api_base=None
         )
+    for name in NEEDS_BASE:
+        keys = table()[name].keys[0]
+        cases["baseless", name, ()] = based(name, set(keys), None)
+        for base in bases(name):
+            cases["based", name, (base,)] = based(name, {*keys, base}, None)
+    for name in IGNORES_BASE:
+        cases["ignored", name, ()] = based(name, set(table()[name].keys[0]), BASE)
     return dict(zip(cases, record(list(cases.values())), strict=True))
 
 
@@ -158,6 +167,19 @@ def case(name: str, variables: set[str]) -> Case:
     base = {"api_base": BASE} if table()[name].base else {}
     params = {"model": f"{name}/{model}", **base, **PARAMS.get(name, {})}
     return Case({variable: value(variable) for variable in variables}, params, kind)
+
+
+def based(name: str, variables: set[str], base: str | None) -> Case:
+    """With this base in the parameters, or with none."""
+    plain = case(name, variables)
+    params = {param: value for param, value in plain.params.items() if param != "api_base"}
+    return replace(plain, params=params if base is None else {**params, "api_base": base})
+
+
+def bases(name: str) -> list[str]:
+    """The variables that hold a provider's base."""
+    provider = table()[name]
+    return [v for v in provider.variables if provider.params.get(v) == "api_base"]
 
 
 def private(name: str, keys: tuple[str, ...], **changes: str | None) -> Case:
@@ -341,3 +363,25 @@ def test_a_provider_that_must_have_a_base_would_else_call_a_host_that_no_one_cho
     assert hosts <= NOT_CHOSEN
     for keys in (*table()[name].keys, ()):
         assert prompted(recordings["own", name, keys]) <= {"base-of-the-spec.invalid"}
+
+
+@pytest.mark.parametrize("name", NEEDS_BASE)
+def test_a_provider_that_needs_a_base_sends_nothing_without_and_takes_it_from_a_variable(
+    name: str, recordings: dict[Key, Recording]
+) -> None:
+    assert not prompted(recordings["baseless", name, ()]), recordings["baseless", name, ()]
+    assert bases(name)
+    for base in bases(name):
+        recording = recordings["based", name, (base,)]
+        sent = prompted(recording) or {host for host, _ in recording.holds(mark(base))}
+        assert any(mark(base) in host for host in sent), recording
+
+
+@pytest.mark.parametrize("name", IGNORES_BASE)
+def test_a_provider_that_ignores_its_base_is_called_at_its_own_host(
+    name: str, recordings: dict[Key, Recording]
+) -> None:
+    keys = table()[name].keys[0]
+    hosts = prompted(recordings["ignored", name, ()])
+    assert hosts == prompted(recordings["own", name, keys])
+    assert "base-of-the-spec.invalid" not in hosts

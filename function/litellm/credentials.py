@@ -123,12 +123,7 @@ def _access(entry: _Entry, public: set[Key], given: frozenset[str]) -> Access:
             private = f"{variable}.{secret}"
             variables[private] = (secret, variable)
             params[param] = f"os.environ/{private}"
-    wired = given | {variable for _, variable in variables.values()}
-    needs = tuple(
-        tuple((secret, variable) for variable in keys if variable not in given)
-        for keys in provider.keys
-        if wired.issuperset(keys)
-    )
+    needs = _needs(entry, {variable for _, variable in variables.values()}, given)
     if provider.keys and not needs:
         raise Refused(
             names.REASON_CREDENTIALS_CLASH,
@@ -137,3 +132,18 @@ def _access(entry: _Entry, public: set[Key], given: frozenset[str]) -> Access:
             f"a {names.KIND} of its own.",
         )
     return Access(needs if provider.keys else None, params, variables)
+
+
+def _needs(entry: _Entry, wired: set[str], given: frozenset[str]) -> tuple[tuple[Key, ...], ...]:
+    """The alternatives of keys that can be had, each with a base where one is needed."""
+    provider, secret = entry.provider, str(entry.secret)
+    alternatives = [keys for keys in provider.keys if (wired | given).issuperset(keys)]
+    bases = [v for v in provider.variables if provider.params.get(v) == "api_base"]
+    if provider.needs_base and entry.model.api_base is None:
+        alternatives = [
+            (*keys, base) for keys in alternatives for base in bases if base in wired | given
+        ]
+    return tuple(
+        tuple((secret, variable) for variable in keys if variable not in given)
+        for keys in alternatives
+    )

@@ -26,6 +26,7 @@ class Provider:
         settings: further variables of an account, such as its region.
         params: the `litellm_params` field that says the same as a variable, for one model alone.
         base: whether LiteLLM, given no base, would call a host that no one chose.
+        needs_base: whether it cannot be called without a base, which may come from a variable.
         ignores_base: whether LiteLLM calls the provider's own host whatever base it is given.
         reads: variables of other providers that LiteLLM would send to this one.
     """
@@ -34,6 +35,7 @@ class Provider:
     settings: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     base: bool = False
+    needs_base: bool = False
     ignores_base: bool = False
     reads: tuple[str, ...] = ()
 
@@ -75,6 +77,7 @@ def _table() -> dict[str, Provider]:
             settings=tuple(entry.get("settings", ())),
             params=entry.get("params", {}),
             base=entry.get("base", False),
+            needs_base=entry.get("needsBase", False),
             ignores_base=entry.get("ignoresBase", False),
             reads=tuple(entry.get("reads", ())),
         )
