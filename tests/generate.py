@@ -114,6 +114,9 @@ def provider_table() -> str:
         needs = " or ".join(" and ".join(f"`{v}`" for v in keys) for keys in provider.keys)
         also = ", ".join(f"`{variable}`" for variable in provider.settings)
         base = " and `apiBase` in the ModelRouter" if provider.base else ""
+        if provider.needs_base:
+            variable = next(v for v in provider.variables if provider.params.get(v) == "api_base")
+            base = f"; and `apiBase` in the ModelRouter or `{variable}`"
         rows.append(f"| `{name}` | {needs or 'no key'}{base} | {also} |")
     return "\n".join(["| provider | needs | also taken, if there |", "|---|---|---|", *rows])
 
