@@ -262,7 +262,7 @@ class Metadata(Model):
 
 
 def _distinct(models: list[AIModel]) -> list[AIModel]:
-    """Refuses an entry that says nothing new: LiteLLM would take the two for one."""
+    """Refuses an entry that says the same as another, which can only be a slip."""
     seen = dict[AIModel, int]()
     for i, model in enumerate(models):
         if (first := seen.setdefault(model, i)) != i:

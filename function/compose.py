@@ -20,7 +20,7 @@ from function import (
     secrets,
     status,
 )
-from function.composition import Advice, Composed, Composition, Condition, Selector
+from function.composition import Advice, Composed, Composition, Condition, Selector, conditions_of
 from function.plan import Access
 from function.refusal import Refused
 from function.router import Router
@@ -148,8 +148,7 @@ def _unsaid(
 
     What belongs to the Deployment is no warning here: Kubernetes has its own events of that.
     """
-    shown = (composite.get("status") or {}).get("conditions") or []
-    said = {(condition.get("type"), condition.get("message")) for condition in shown}
+    said = {(shown.get("type"), shown.get("message")) for shown in conditions_of(composite)}
     new = [c for c in conditions if (c.type, c.message) not in said]
     warnings = [
         Advice(c.reason, c.message)

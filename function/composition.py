@@ -26,6 +26,11 @@ class Condition:
     message: str
 
 
+def conditions_of(observed: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The conditions that an observed object shows; none where there is no object."""
+    return ((observed or {}).get("status") or {}).get("conditions") or []
+
+
 @dataclass(frozen=True)
 class Advice:
     """A result of severity warning: what the user should look at. What is composed stands."""

@@ -13,11 +13,12 @@ from function.compose import Request, compose, refused
 from function.composition import Composition
 from function.refusal import Refused
 
-_STATUS = {
+STATUS = {
     "True": fnv1.STATUS_CONDITION_TRUE,
     "False": fnv1.STATUS_CONDITION_FALSE,
     "Unknown": fnv1.STATUS_CONDITION_UNKNOWN,
 }
+"""A condition's status in protobuf."""
 
 
 class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
@@ -98,7 +99,7 @@ def write_response(
         rsp.conditions.append(
             fnv1.Condition(
                 type=condition.type,
-                status=_STATUS[condition.status],
+                status=STATUS[condition.status],
                 reason=condition.reason,
                 message=condition.message,
                 target=fnv1.TARGET_COMPOSITE_AND_CLAIM,

@@ -47,10 +47,11 @@ def check(
         return Finding("NotNeeded")
     lacks: list[tuple[int, tuple[Key, ...]]] = []
     for keys in needs:
-        unread = tuple(dict.fromkeys(key[0] for key in keys if secrets.has(key) is None))
+        there = {key: secrets.has(key) for key in keys}
+        unread = tuple(dict.fromkeys(key[0] for key in keys if there[key] is None))
         if unread:
             return Finding("Unknown", unread=unread)
-        missing = tuple(key for key in keys if not secrets.has(key))
+        missing = tuple(key for key in keys if not there[key])
         if not missing:
             return Finding("Present")
         lacks.append((len(keys) - len(missing), missing))
@@ -94,10 +95,14 @@ def examine(
         secrets: the Secrets that were read.
     """
     elsewhere = bool(spec.deployment.env_from)
+    # Most models share their needs with many others.
+    looked = {
+        needs: check(needs, secrets, elsewhere=elsewhere)
+        for needs in {access.needs for access in accesses}
+    }
     models: dict[str, list[Finding]] = {}
     for model, access in zip(spec.ai_models, accesses, strict=True):
-        finding = check(access.needs, secrets, elsewhere=elsewhere)
-        models.setdefault(model.offered_as, []).append(finding)
+        models.setdefault(model.offered_as, []).append(looked[access.needs])
     by_name = {name: together(findings) for name, findings in models.items()}
     master = check(None if master_key is None else ((master_key,),), secrets)
     return Preflight(by_name, together([*by_name.values(), master]))

@@ -35,11 +35,7 @@ _TIME: Final = "2024-01-01T00:00:00Z"
 _STEP: Final = 'Pipeline step "gateway": '
 """What Crossplane puts before a function's results: the step's name in our Compositions."""
 _PLACEHOLDER: Final = "placeholder: a random master key is made on the cluster"
-_STATUS: Final = {
-    fnv1.STATUS_CONDITION_TRUE: "True",
-    fnv1.STATUS_CONDITION_FALSE: "False",
-    fnv1.STATUS_CONDITION_UNKNOWN: "Unknown",
-}
+_STATUS: Final = {sent: status for status, sent in fn.STATUS.items()}
 
 
 class RenderError(Exception):

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from function import names
 from function.api import AIModel
-from function.composition import Condition, Manifest
+from function.composition import Condition, Manifest, conditions_of
 from function.plan import Plan
 from function.preflight import Finding
 from function.resources import deployment, service
@@ -48,9 +48,7 @@ def _model(name: str, targets: list[str], keys: Finding) -> Manifest:
 
 def secret_hash(observed: Mapping[str, Any] | None) -> str | None:
     """The secret hash that the observed Deployment's pods have."""
-    template = ((observed or {}).get("spec") or {}).get("template") or {}
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
-    return annotations.get(names.ANNOTATION_SECRET_HASH)
+    return _annotations(_template(observed)).get(names.ANNOTATION_SECRET_HASH)
 
 
 def configured(advice: Sequence[str]) -> Condition:
@@ -80,10 +78,9 @@ def while_refused(observed: Mapping[str, Any] | None) -> tuple[Condition, ...]:
 
 def repeated(kind: str, composite: Mapping[str, Any]) -> tuple[Condition, ...]:
     """A condition as the composite resource shows it, if it does."""
-    shown = (composite.get("status") or {}).get("conditions") or []
     return tuple(
         Condition(kind, c.get("status", "Unknown"), c.get("reason", ""), c.get("message", ""))
-        for c in shown
+        for c in conditions_of(composite)
         if c.get("type") == kind
     )
 
@@ -134,11 +131,11 @@ def _rolled_out(wanted: Manifest, observed: Mapping[str, Any] | None) -> Conditi
 
 def _is_rolled_out(wanted: Manifest, observed: Mapping[str, Any]) -> bool:
     """Whether the wanted pods have reached the Deployment, it has seen that, and all are up."""
-    spec, status = observed.get("spec") or {}, observed.get("status") or {}
+    status = observed.get("status") or {}
     generation = (observed.get("metadata") or {}).get("generation", 0)
     replicas = wanted["spec"]["replicas"]
     return (
-        _runs(spec.get("template") or {}) == _runs(wanted["spec"]["template"])
+        _runs(_template(observed)) == _runs(_template(wanted))
         and status.get("observedGeneration", -1) >= generation
         and all(status.get(count, 0) == replicas for count in _COUNTS)
     )
@@ -147,12 +144,20 @@ def _is_rolled_out(wanted: Manifest, observed: Mapping[str, Any]) -> bool:
 _COUNTS: Final = ("replicas", "updatedReplicas", "availableReplicas")
 
 
-def _runs(template: Manifest) -> tuple[object, ...]:
+def _template(deployment: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return ((deployment or {}).get("spec") or {}).get("template") or {}
+
+
+def _annotations(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (template.get("metadata") or {}).get("annotations") or {}
+
+
+def _runs(template: Mapping[str, Any]) -> tuple[object, ...]:
     """What tells one state of the pods from the next, in values the API server leaves as they are.
 
     Between a change and Crossplane's apply the observed Deployment is still the old one.
     """
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    annotations = _annotations(template)
     containers = (template.get("spec") or {}).get("containers") or [{}]
     hashes = [
         annotations.get(key) for key in (names.ANNOTATION_CONFIG_HASH, names.ANNOTATION_SECRET_HASH)

@@ -133,6 +133,14 @@ def test_the_largest_router_is_created(api: Client) -> None:
         api.create(largest(1001), dry_run=True)
 
 
+def test_the_function_takes_no_more_either() -> None:
+    with pytest.raises(Refused) as refused:
+        read(largest(1001))
+    assert refused.value.message == (
+        "spec.aiModels has too many entries: it may have at most 1000."
+    )
+
+
 def test_the_function_takes_the_largest_router_in() -> None:
     """And refuses it by the size of its config, which a ConfigMap cannot hold."""
     answer = World({**largest(), "metadata": {"name": "largest", "namespace": "team"}}).call()

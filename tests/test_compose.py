@@ -10,7 +10,7 @@ from function import names
 from function.compose import Request, compose
 from function.composition import Composition, Manifest
 from function.litellm import config
-from tests.support.world import UID, World, behind_claim, controlled, router
+from tests.support.world import UID, World, behind_claim, controlled, router, secret
 
 SECRET = "secret.litellm-secrets"
 """The requirement for the Secret that these tests' routers take their keys from."""
@@ -18,11 +18,9 @@ SECRET = "secret.litellm-secrets"
 ALL = {names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE}
 
 
-def secret(name: str = "gw-master-key", key: str = "sk-team", **more: Any) -> Manifest:  # noqa: ANN401
+def master_key(key: str = "sk-team", **more: Any) -> Manifest:  # noqa: ANN401
     """A master key's Secret in the namespace of the routers of these tests."""
-    data = {names.MASTER_KEY_VARIABLE: base64.b64encode(key.encode()).decode()}
-    metadata = {"name": name, "namespace": "team"}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data, **more}
+    return {**secret("gw-master-key", **{names.MASTER_KEY_VARIABLE: key}), **more}
 
 
 def object_of(kind: str, name: str) -> Manifest:
@@ -105,7 +103,7 @@ def test_takes_over_nothing_foreign(kind: str, name: str, owned: bool) -> None: 
 
 def test_takes_over_no_master_key_that_someone_controls() -> None:
     world = World(router())
-    world.add(controlled(secret(), uid="other"))
+    world.add(controlled(master_key(), uid="other"))
     assert refusal_of(world.reconcile())[0] == names.REASON_NAME_TAKEN
 
 
@@ -161,7 +159,7 @@ def test_a_deleted_key_is_made_anew() -> None:
 
 def test_a_key_that_is_already_there_is_taken_over() -> None:
     world = World(router())
-    world.add(secret(key="sk-kept"))
+    world.add(master_key(key="sk-kept"))
     assert base64.b64decode(key_of(world.reconcile())) == b"sk-kept"
     assert base64.b64decode(key_of(world.reconcile())) == b"sk-kept"
 
@@ -169,7 +167,7 @@ def test_a_key_that_is_already_there_is_taken_over() -> None:
 @pytest.mark.parametrize("data", [{}, {names.MASTER_KEY_VARIABLE: ""}, None, {"OTHER": "eA=="}])
 def test_a_secret_without_a_key_is_not_taken_over(data: Manifest | None) -> None:
     world = World(router())
-    world.add(secret(data=data))
+    world.add(master_key(data=data))
     assert refusal_of(world.reconcile()) == (
         names.REASON_MASTER_KEY_UNUSABLE,
         "Secret 'gw-master-key' has no value under the key LITELLM_MASTER_KEY: delete it, and "
@@ -206,14 +204,14 @@ def test_a_made_key_is_kept_until_the_users_secret_is_there() -> None:
     answer = world.reconcile()
     assert key_of(answer) == key
     assert answer.status["masterKeySecretRef"] == {"name": "mine", "key": "k"}
-    world.add(secret("mine", data={"k": "c2stbWluZQ=="}))
+    world.add(secret("mine", k="sk-mine"))
     assert names.MASTER_KEY not in world.reconcile().resources
 
 
 def test_a_router_that_names_a_secret_of_that_name_that_is_the_users_leaves_it_alone() -> None:
     ref = {"name": "gw-master-key", "key": "mine"}
     world = World(router(auth={"masterKeySecretRef": ref}))
-    world.add(secret())
+    world.add(master_key())
     assert names.MASTER_KEY not in world.reconcile().resources
 
 

@@ -16,13 +16,7 @@ from function import api, names
 from function.compose import Request, compose
 from function.composition import Composition, Manifest
 from function.litellm import providers
-from tests.support.world import World, router
-
-
-def secret(name: str, **values: str) -> Manifest:
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-    metadata = {"name": name, "namespace": "team"}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+from tests.support.world import World, router, secret
 
 
 def reconciled(*secrets: Manifest, **spec: Any) -> Composition:  # noqa: ANN401

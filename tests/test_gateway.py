@@ -19,7 +19,7 @@ from tests.generate import EXAMPLES, ROUTERS
 from tests.support.kubelet import NotStarted, Pod, validate_config
 from tests.support.processes import free_port
 from tests.support.upstream import ANSWER, Call, Upstream
-from tests.support.world import World, router
+from tests.support.world import World, router, secret
 
 KEYS = {
     "OPENAI_API_KEY": "sk-openai-of-the-test",
@@ -27,12 +27,6 @@ KEYS = {
     "MISTRAL_API_KEY": "mistral-of-the-test",
     "UNUSED_API_KEY": "never-to-be-taken",
 }
-
-
-def secret(name: str, namespace: str, **values: str) -> Manifest:
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-    metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
 
 
 def parts(world: World, *secrets: Manifest) -> tuple[Manifest, list[Manifest], list[Manifest]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from function import names
-from function.composition import Manifest, Selector
+from function.composition import Manifest, Selector, conditions_of
 from function.plan import Plan
 from function.resources import metadata
 from function.router import Router
@@ -62,8 +62,7 @@ def ready(observed: Mapping[str, Any]) -> bool:
 
 def condition_of(observed: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any] | None:
     """The observed Deployment's condition of that type, if it is there."""
-    status = (observed or {}).get("status") or {}
-    return next((c for c in status.get("conditions") or [] if c.get("type") == kind), None)
+    return next((c for c in conditions_of(observed) if c.get("type") == kind), None)
 
 
 def _pod(plan: Plan) -> Manifest:

@@ -7,6 +7,7 @@ the order in which caches see things is the matter of a test; tests on the real 
 `test_admission.py` and `test_render.py`.
 """
 
+import base64
 import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,13 @@ def behind_claim(claim: str = "gw", namespace: str = "team", **spec: Any) -> Man
         "namespace": namespace,
     }
     return xr
+
+
+def secret(name: str, namespace: str = "team", **values: str) -> Manifest:
+    """A Secret as the API server keeps it."""
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
 
 
 def controlled(manifest: Manifest, *, uid: str = UID, kind: str = names.KIND) -> Manifest:
