@@ -20,7 +20,7 @@ from function import (
     secrets,
     status,
 )
-from function.composition import Advice, Composed, Composition, Condition, Selector, conditions_of
+from function.composition import Composed, Composition, Condition, Result, Selector, conditions_of
 from function.plan import Access
 from function.refusal import Refused
 from function.router import Router
@@ -85,8 +85,8 @@ def _compose(request: Request) -> Composition:
     wanted = _wanted(asked, own, readable)
     unseen = {name: selectors[name] for name in wanted if name not in own}
     accesses = kind.access(asked.spec)
-    users_key = _users_master_key(asked, own)
-    keys = _keys(asked, accesses) | ({users_key} if users_key else set())
+    required = _required(asked, own)
+    keys = _keys(asked, accesses) | required
     requirements = unseen | secrets.requirements(keys, asked.namespace)
     if not unseen.keys() <= request.fetched.keys():
         # Crossplane looks them up and calls again before it does anything else.
@@ -107,10 +107,9 @@ def _compose(request: Request) -> Composition:
     digest = readable.digest(keys, salt=asked.uid, more=key.id) or status.secret_hash(deployment)
     plan = kind.plan(asked, settings, key, accesses, digest)
     manifests = {name: resources.KINDS[name].build(plan) for name in wanted}
-    found_keys = preflight.examine(asked.spec, accesses, users_key, readable)
-    advice = kind.advice(asked.spec)
+    found_keys = preflight.examine(asked.spec, accesses, required, readable)
     conditions = (
-        status.configured(advice),
+        status.configured(plan.results),
         preflight.condition(found_keys.whole),
         *status.of_deployment(manifests[names.DEPLOYMENT], deployment),
     )
@@ -122,7 +121,7 @@ def _compose(request: Request) -> Composition:
         status=status.fields(plan, deployment, found_keys.models),
         conditions=conditions,
         requirements=requirements,
-        warnings=_unsaid(conditions, request.composite, advice),
+        results=_unsaid(conditions, request.composite, plan.results),
         ttl_seconds=settings.ttl_seconds,
     )
 
@@ -136,28 +135,28 @@ def _unsupported(asked: Router, request: Request, settings: api.Input) -> Compos
     return Composition(
         conditions=(condition,),
         unready=True,
-        warnings=_unsaid((condition,), request.composite),
+        results=_unsaid((condition,), request.composite),
         ttl_seconds=settings.ttl_seconds,
     )
 
 
 def _unsaid(
-    conditions: Iterable[Condition], composite: Mapping[str, Any], advice: Sequence[str] = ()
-) -> tuple[Advice, ...]:
-    """Warnings of what is new in the conditions: an event each time that it changes, not each call.
+    conditions: Iterable[Condition], composite: Mapping[str, Any], results: Sequence[Result] = ()
+) -> tuple[Result, ...]:
+    """Results of what is new in the conditions: an event each time that it changes, not each call.
 
     What belongs to the Deployment is no warning here: Kubernetes has its own events of that.
     """
     said = {(shown.get("type"), shown.get("message")) for shown in conditions_of(composite)}
     new = [c for c in conditions if (c.type, c.message) not in said]
-    warnings = [
-        Advice(c.reason, c.message)
+    unsaid = [
+        Result(c.reason, c.message)
         for c in new
         if c.status == "False" and c.type in (names.CONFIGURED, names.CREDENTIALS_PRESENT)
     ]
     if any(c.type == names.CONFIGURED for c in new):
-        warnings += [Advice(names.REASON_ADVICE, sentence) for sentence in advice]
-    return tuple(warnings)
+        unsaid += results
+    return tuple(unsaid)
 
 
 def _keys(asked: Router, accesses: Iterable[Access]) -> set[Key]:
@@ -169,12 +168,18 @@ def _keys(asked: Router, accesses: Iterable[Access]) -> set[Key]:
     return keys
 
 
-def _users_master_key(asked: Router, own: Objects) -> Key | None:
-    """The key that the router names for its master key, unless it is in the Secret made for it."""
-    ref = asked.spec.auth.master_key_secret_ref
-    if ref is None or (ref.name == names.master_key(asked.name) and names.MASTER_KEY in own):
-        return None
-    return ref.name, ref.key
+def _required(asked: Router, own: Objects) -> set[Key]:
+    """The keys of Secrets that the gateway itself needs, whichever models it offers.
+
+    The master key is one of them, unless it is in the Secret made for it.
+    """
+    made = names.master_key(asked.name) if names.MASTER_KEY in own else None
+    master, redis = asked.spec.auth.master_key_secret_ref, asked.spec.redis
+    refs = [
+        master if master is not None and master.name != made else None,
+        redis.password_secret_ref if redis is not None and redis.enabled is not False else None,
+    ]
+    return {(ref.name, ref.key) for ref in refs if ref is not None}
 
 
 def _own(observed: Objects, asked: Router, selectors: Mapping[str, Selector]) -> Objects:

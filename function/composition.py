@@ -32,11 +32,12 @@ def conditions_of(observed: Mapping[str, Any] | None) -> list[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Advice:
-    """A result of severity warning: what the user should look at. What is composed stands."""
+class Result:
+    """What the user should look at, or only know. What is composed stands."""
 
     reason: str
     message: str
+    severity: Literal["Warning", "Normal"] = "Warning"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Composition:
             resource that is left out is deleted by Crossplane.
         status: fields of the composite resource's status.
         conditions: conditions of the composite resource and its claim.
-        warnings: what the user should look at.
+        results: what the user should look at or know.
         requirements: objects that must be known to compose, by name of the requirement.
         refusal: why nothing is composed; Crossplane keeps the last good state.
         unready: whether the composite resource is not ready although nothing that it composes says
@@ -77,7 +78,7 @@ class Composition:
     resources: Mapping[str, Composed] = field(default_factory=dict)
     status: Manifest = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
-    warnings: tuple[Advice, ...] = ()
+    results: tuple[Result, ...] = ()
     requirements: Mapping[str, Selector] = field(default_factory=dict)
     refusal: Refused | None = None
     unready: bool = False

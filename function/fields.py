@@ -3,14 +3,17 @@
 import re
 from contextlib import suppress
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from function.validation import Rule, echo, refuse
+from function.validation import Rule, echo, refuse, without_nulls
 
 MAX_QUANTITY: Final = 64
 """The longest quantity, in characters."""
+
+MAX_CALL_SECONDS: Final = 3600
+"""How long a call may last, with all its retries: a pod that stops waits for it."""
 
 _NO_OBJECT_NAME = (
     "'{}' is no name of a Kubernetes object: use lower-case letters, digits, '-' and '.'"
@@ -79,7 +82,12 @@ Quantities = Annotated[
         str, Annotated[int | str, PlainValidator(_quantity), WithJsonSchema({"x-quantity": True})]
     ],
     Field(max_length=16),
+    BeforeValidator(without_nulls),
 ]
+OpenObject = Annotated[dict[str, Any], Field(max_length=64)]
+"""An object of any content, which is handed on as it is: with nulls, and numbers of their kind."""
+Limit = Annotated[int, Field(ge=1, le=2147483647)]
+Retries = Annotated[int, Field(ge=0, le=10)]
 MetadataKey = Annotated[
     str,
     Rule(

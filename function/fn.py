@@ -20,6 +20,9 @@ STATUS = {
 }
 """A condition's status in protobuf."""
 
+SEVERITY = {"Warning": fnv1.SEVERITY_WARNING, "Normal": fnv1.SEVERITY_NORMAL}
+"""A result's severity in protobuf."""
+
 
 class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
     """Runs the function. Stateless: any number of calls may run at once."""
@@ -105,8 +108,8 @@ def write_response(
                 target=fnv1.TARGET_COMPOSITE_AND_CLAIM,
             )
         )
-    for warning in composition.warnings:
-        _add_result(rsp, fnv1.SEVERITY_WARNING, warning.reason, warning.message)
+    for result in composition.results:
+        _add_result(rsp, SEVERITY[result.severity], result.reason, result.message)
     if composition.refusal is not None:
         refusal = composition.refusal
         _add_result(rsp, fnv1.SEVERITY_FATAL, refusal.reason, refusal.message)

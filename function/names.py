@@ -56,6 +56,7 @@ CONFIG_FOLDER: Final = "/app/config"
 CONFIG_PATH: Final = f"{CONFIG_FOLDER}/{CONFIG_KEY}"
 DEFAULT_CREDENTIALS_SECRET: Final = "litellm-secrets"  # noqa: S105  # A Secret's name.
 MASTER_KEY_VARIABLE: Final = "LITELLM_MASTER_KEY"
+REDIS_PASSWORD_VARIABLE: Final = "REDIS_PASSWORD"  # noqa: S105  # A variable's name.
 
 # Condition types.
 CONFIGURED: Final = "Configured"
@@ -65,8 +66,6 @@ ROLLED_OUT: Final = "RolledOut"
 
 # Reasons of Configured: one for success, the others for every fatal result.
 REASON_CONFIGURED: Final = "Configured"
-REASON_ADVICE: Final = "CheckModels"
-"""Of events only: models that LiteLLM may not be able to call."""
 REASON_UNSUPPORTED_TYPE: Final = "UnsupportedType"
 REASON_INVALID_SPEC: Final = "InvalidSpec"
 REASON_INVALID_NAME: Final = "InvalidName"
@@ -77,8 +76,17 @@ REASON_MASTER_KEY_UNUSABLE: Final = "MasterKeyUnusable"
 REASON_BASE_IGNORED: Final = "BaseIgnored"
 REASON_BASE_MISSING: Final = "BaseMissing"
 REASON_CREDENTIALS_CLASH: Final = "CredentialsClash"
+REASON_CONFIG_BROKEN: Final = "ConfigBroken"
 REASON_CONFIG_TOO_LARGE: Final = "ConfigTooLarge"
 REASON_INTERNAL_ERROR: Final = "InternalError"
+
+# Reasons of events only.
+EVENT_MODELS: Final = "CheckModels"
+"""Models that LiteLLM may not be able to call, or parameters that it may not know."""
+EVENT_CONFIG: Final = "CheckConfig"
+"""What the router's own configuration does to the generated one."""
+EVENT_LONE: Final = "SingleDeployment"
+"""Models that nothing stands in for."""
 
 # Reasons of CredentialsPresent.
 REASON_ALL_PRESENT: Final = "AllPresent"

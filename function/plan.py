@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from function.composition import Manifest
+from function.composition import Manifest, Result
 from function.master_key import MasterKey
 from function.router import Router
 from function.secrets import Key
@@ -38,8 +38,9 @@ class Plan:
         config_hash: its digest.
         secret_hash: a digest of the keys and values of Secrets that the gateway uses; None while
             they have never been read.
-        request_timeout_seconds: how long a call may last, which a pod that stops waits for.
+        longest_call_seconds: how long a call may last, which a pod that stops waits for.
         master_key: where the master key is.
+        results: what to say of the plan.
     """
 
     router: Router
@@ -50,5 +51,6 @@ class Plan:
     config: str
     config_hash: str
     secret_hash: str | None
-    request_timeout_seconds: int
+    longest_call_seconds: int
     master_key: MasterKey
+    results: tuple[Result, ...]

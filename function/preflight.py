@@ -1,6 +1,6 @@
 """Whether the keys that a gateway needs are in their Secrets, before any client finds out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, Literal
@@ -76,7 +76,7 @@ class Preflight:
 
     Attributes:
         models: for each model name that clients can ask for.
-        whole: of all of them and the master key.
+        whole: of all of them and what the gateway itself needs.
     """
 
     models: Mapping[str, Finding]
@@ -84,14 +84,14 @@ class Preflight:
 
 
 def examine(
-    spec: Spec, accesses: Sequence[Access], master_key: Key | None, secrets: Secrets
+    spec: Spec, accesses: Sequence[Access], required: Iterable[Key], secrets: Secrets
 ) -> Preflight:
     """Looks for all keys.
 
     Args:
         spec: the router's spec.
         accesses: how each of its models gets at its provider.
-        master_key: where the user's master key is; None for one that is made.
+        required: the keys that the gateway itself needs.
         secrets: the Secrets that were read.
     """
     elsewhere = bool(spec.deployment.env_from)
@@ -104,8 +104,8 @@ def examine(
     for model, access in zip(spec.ai_models, accesses, strict=True):
         models.setdefault(model.offered_as, []).append(looked[access.needs])
     by_name = {name: together(findings) for name, findings in models.items()}
-    master = check(None if master_key is None else ((master_key,),), secrets)
-    return Preflight(by_name, together([*by_name.values(), master]))
+    own = [check(((key,),), secrets) for key in sorted(required)]
+    return Preflight(by_name, together([*by_name.values(), *own]))
 
 
 def condition(finding: Finding) -> Condition:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from function import names
 from function.api import AIModel
-from function.composition import Condition, Manifest, conditions_of
+from function.composition import Condition, Manifest, Result, conditions_of
 from function.plan import Plan
 from function.preflight import Finding
 from function.resources import deployment, service
@@ -51,9 +51,9 @@ def secret_hash(observed: Mapping[str, Any] | None) -> str | None:
     return _annotations(_template(observed)).get(names.ANNOTATION_SECRET_HASH)
 
 
-def configured(advice: Sequence[str]) -> Condition:
+def configured(results: Sequence[Result]) -> Condition:
     """The condition of a router whose desired state was generated, with what to look at in it."""
-    message = " ".join(["The gateway's objects are composed.", *advice])
+    message = " ".join(["The gateway's objects are composed.", *(r.message for r in results)])
     return Condition(names.CONFIGURED, "True", names.REASON_CONFIGURED, message)
 
 

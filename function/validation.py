@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -20,9 +20,21 @@ MAX_ECHO: Final = 80
 """How much of a refused value a message repeats, in characters."""
 
 
-def refuse(message: str) -> PydanticCustomError:
-    """An error whose message is shown as it stands."""
-    return PydanticCustomError("refused", "{message}", {"message": message})
+def refuse(message: str, *, at: str = "") -> PydanticCustomError:
+    """An error whose message is shown as it stands.
+
+    Args:
+        message: what is wrong, and the remedy.
+        at: where, from the value that is checked: a path such as `.routing.retries`.
+    """
+    return PydanticCustomError("refused", "{message}", {"message": message, "at": at})
+
+
+def without_nulls(value: object) -> object:
+    """An object without its null members, which the API server takes for not given."""
+    if isinstance(value, dict):
+        return {key: item for key, item in value.items() if item is not None}
+    return value
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,11 @@ class Model(BaseModel):
         regex_engine="python-re",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        return without_nulls(value)
+
     def manifest(self) -> dict[str, Any]:
         """The fields that were given, as plain values under their names in the API."""
         return self.model_dump(by_alias=True, exclude_unset=True)
@@ -75,22 +92,11 @@ def parse(model: type[ModelT], value: object, path: str, reason: str) -> ModelT:
         Refused: the value breaks a rule; one sentence says which, where, and what to do.
     """
     try:
-        return model.model_validate(_pruned(value))
+        return model.model_validate(value)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=True)
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise Refused(reason, f"{_sentence(path, errors[0])}{more}.") from None
-
-
-def _pruned(value: object) -> object:
-    """The value without the null members of objects, which the API server takes for not given."""
-    match value:
-        case dict():
-            return {key: _pruned(item) for key, item in value.items() if item is not None}
-        case list():
-            return [_pruned(item) for item in value]
-        case _:
-            return value
 
 
 def unknown_fields(model: type[Model], value: object, path: str) -> Iterator[str]:
@@ -116,7 +122,7 @@ def _model_of(annotation: Any) -> type[Model] | None:  # noqa: ANN401  # Any typ
 
 
 _SENTENCES: Final = {
-    "refused": "{where}: {msg}",
+    "refused": "{where}{at}: {msg}",
     "missing": "{where} is missing: it is required",
     "extra_forbidden": "{where} is no field of this object: remove it or mend its name",
     "greater_than_equal": "{where} is {value}: it must be at least {ge}",

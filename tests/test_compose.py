@@ -225,7 +225,7 @@ def test_another_type_composes_nothing_and_says_so() -> None:
     assert answer.unready
     (condition,) = answer.conditions
     assert (condition.status, condition.reason) == ("False", names.REASON_UNSUPPORTED_TYPE)
-    assert condition.message == answer.warnings[0].message == sentence
+    assert condition.message == answer.results[0].message == sentence
 
 
 # -- Bad input

@@ -1,112 +1,57 @@
 """What is composed, run for real: a LiteLLM proxy in front of providers that record their calls."""
 
-import base64
-import json
 import signal
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 import yaml
 
-from function import api, names
 from function.composition import Manifest
 from tests.generate import EXAMPLES, ROUTERS
+from tests.support import gateway as support
+from tests.support.gateway import KEYS, Gateway, parts
 from tests.support.kubelet import NotStarted, Pod, validate_config
 from tests.support.processes import free_port
 from tests.support.upstream import ANSWER, Call, Upstream
 from tests.support.world import World, router, secret
 
-KEYS = {
-    "OPENAI_API_KEY": "sk-openai-of-the-test",
-    "AZURE_API_KEY": "azure-of-the-test",
-    "MISTRAL_API_KEY": "mistral-of-the-test",
-    "UNUSED_API_KEY": "never-to-be-taken",
-}
 
-
-def parts(world: World, *secrets: Manifest) -> tuple[Manifest, list[Manifest], list[Manifest]]:
-    """The Deployment, and the ConfigMaps and Secrets that its pod reads.
-
-    Nothing that is composed or said holds a key of the Secrets, but for the master key's own.
-    """
-    world.add(*secrets)
-    answer = world.reconcile()
-    assert answer.refusal is None
-    shown = repr({**vars(answer), "resources": {**answer.resources, names.MASTER_KEY: None}})
-    data = [item for found in secrets for item in found["data"].items()]
-    for value in (value for name, value in data if api.CREDENTIAL_NAME.fullmatch(name)):
-        assert value not in shown
-        assert base64.b64decode(value).decode() not in shown
-    objects = {name: composed.manifest for name, composed in answer.resources.items()}
-    own = [objects[names.MASTER_KEY]] if names.MASTER_KEY in objects else []
-    return objects[names.DEPLOYMENT], [objects[names.CONFIG_MAP]], [*own, *secrets]
-
-
-@dataclass
-class Gateway:
-    """A gateway that runs, the providers behind it, and its master key."""
-
-    pod: Pod
-    upstream: Upstream
-    key: str
-
-    def call(
-        self, path: str, body: Manifest | None = None, *, key: str | None
-    ) -> tuple[int, Manifest]:
-        """One call of a client's; the status and the body."""
-        headers = {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.pod.url + path, data, headers)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-
-    def ask(self, model: str) -> tuple[Manifest, Call]:
-        """A chat completion, and the one call that it came to at the provider."""
-        before = len(self.upstream.calls)
-        body = {"model": model, "messages": [{"role": "user", "content": "ping"}]}
-        status, answer = self.call("/v1/chat/completions", body, key=self.key)
-        assert status == HTTPStatus.OK, answer
-        chats = [c for c in self.upstream.calls[before:] if c.path != "/api/show"]
-        assert len(chats) == 1
-        return answer, chats[0]
+def ask(gateway: Gateway, upstream: Upstream, model: str) -> tuple[Manifest, Call]:
+    """A chat completion, and the one call that it came to at the provider."""
+    before = len(upstream.calls)
+    status, answer = gateway.chat(model)
+    assert status == HTTPStatus.OK, answer
+    (call,) = [call for call in upstream.calls[before:] if call.is_models]
+    return answer, call
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[Gateway]:
+def upstream() -> Iterator[Upstream]:
+    """All providers of these tests."""
     with Upstream() as upstream:
-        models = [
-            {"name": "openai/gpt-4o", "alias": "chat", "apiBase": f"{upstream.url}/v1"},
-            {
-                "name": "azure/my-deployment",
-                "alias": "azure chat",
-                "apiBase": upstream.url,
-                "apiVersion": "2025-02-01-preview",
-            },
-            {"name": "mistral/mistral-small", "apiBase": f"{upstream.url}/v1"},
-            {"name": "ollama_chat/llama3.1", "alias": "llama", "apiBase": upstream.url},
-            {
-                "name": "hosted_vllm/org/model:1",
-                "alias": "qwen 2.5 (vLLM)",
-                "apiBase": f"{upstream.url}/v1",
-            },
-        ]
-        world = World(router(port=free_port(), aiModels=models))
-        deployment, config_maps, secrets = parts(world, secret("litellm-secrets", "team", **KEYS))
-        key = base64.b64decode(secrets[0]["data"][names.MASTER_KEY_VARIABLE]).decode()
-        with Pod(deployment, config_maps=config_maps, secrets=secrets) as pod:
-            pod.wait_ready()
-            yield Gateway(pod, upstream, key)
+        yield upstream
+
+
+@pytest.fixture(scope="module", name="gateway")
+def one_of_each(upstream: Upstream) -> Iterator[Gateway]:
+    """Providers of several kinds, hosted and self-hosted."""
+    base = f"{upstream.url}/v1"
+    models = [
+        {"name": "openai/gpt-4o", "alias": "chat", "apiBase": base},
+        {
+            "name": "azure/my-deployment",
+            "alias": "azure chat",
+            "apiBase": upstream.url,
+            "apiVersion": "2025-02-01-preview",
+        },
+        {"name": "mistral/mistral-small", "apiBase": base},
+        {"name": "ollama_chat/llama3.1", "alias": "llama", "apiBase": upstream.url},
+        {"name": "hosted_vllm/org/model:1", "alias": "qwen 2.5 (vLLM)", "apiBase": base},
+    ]
+    with support.gateway(aiModels=models) as gateway:
+        yield gateway
 
 
 def test_lists_exactly_the_aliases(gateway: Gateway) -> None:
@@ -127,39 +72,45 @@ def test_lists_exactly_the_aliases(gateway: Gateway) -> None:
     ],
 )
 def test_refuses_a_call_without_the_master_key(
-    gateway: Gateway, key: str | None, refused: HTTPStatus
+    gateway: Gateway, upstream: Upstream, key: str | None, refused: HTTPStatus
 ) -> None:
-    before = len(gateway.upstream.calls)
+    before = len(upstream.calls)
     body = {"model": "chat", "messages": [{"role": "user", "content": "ping"}]}
     status, _ = gateway.call("/v1/chat/completions", body, key=key)
     assert status == refused
     assert gateway.call("/v1/models", key=key)[0] == refused
-    assert len(gateway.upstream.calls) == before
+    assert len(upstream.calls) == before
 
 
-def test_forwards_to_an_openai_api_with_its_key_and_model(gateway: Gateway) -> None:
-    answer, call = gateway.ask("chat")
+def test_forwards_to_an_openai_api_with_its_key_and_model(
+    gateway: Gateway, upstream: Upstream
+) -> None:
+    answer, call = ask(gateway, upstream, "chat")
     assert answer["choices"][0]["message"]["content"] == ANSWER
     assert (call.path, call.body["model"]) == ("/v1/chat/completions", "gpt-4o")
     assert call.headers["authorization"] == f"Bearer {KEYS['OPENAI_API_KEY']}"
 
 
-def test_forwards_to_azure_with_its_key_and_version(gateway: Gateway) -> None:
-    _, call = gateway.ask("azure chat")
+def test_forwards_to_azure_with_its_key_and_version(gateway: Gateway, upstream: Upstream) -> None:
+    _, call = ask(gateway, upstream, "azure chat")
     assert call.path == "/openai/deployments/my-deployment/chat/completions"
     assert call.query == {"api-version": "2025-02-01-preview"}
     assert call.headers["api-key"] == KEYS["AZURE_API_KEY"]
 
 
-def test_forwards_by_the_models_name_where_there_is_no_alias(gateway: Gateway) -> None:
-    _, call = gateway.ask("mistral/mistral-small")
+def test_forwards_by_the_models_name_where_there_is_no_alias(
+    gateway: Gateway, upstream: Upstream
+) -> None:
+    _, call = ask(gateway, upstream, "mistral/mistral-small")
     assert call.body["model"] == "mistral-small"
     assert call.headers["authorization"] == f"Bearer {KEYS['MISTRAL_API_KEY']}"
 
 
-def test_forwards_to_self_hosted_models_without_any_key(gateway: Gateway) -> None:
-    _, ollama = gateway.ask("llama")
-    _, vllm = gateway.ask("qwen 2.5 (vLLM)")
+def test_forwards_to_self_hosted_models_without_any_key(
+    gateway: Gateway, upstream: Upstream
+) -> None:
+    _, ollama = ask(gateway, upstream, "llama")
+    _, vllm = ask(gateway, upstream, "qwen 2.5 (vLLM)")
     assert (ollama.path, ollama.body["model"]) == ("/api/chat", "llama3.1")
     assert (vllm.path, vllm.body["model"]) == ("/v1/chat/completions", "org/model:1")
     for call in (ollama, vllm):
@@ -173,9 +124,8 @@ def test_the_container_has_only_the_keys_that_its_models_need(gateway: Gateway) 
 
 def test_no_key_is_in_the_gateways_log(gateway: Gateway, shared: Gateway) -> None:
     """Nor after calls that failed for want of a key."""
-    gateway.ask("chat")
-    body = {"model": "third party", "messages": [{"role": "user", "content": "ping"}]}
-    shared.call("/v1/chat/completions", body, key=shared.key)
+    gateway.chat("chat")
+    shared.chat("third party")
     others = ("sk-one", "sk-two", "azure-one", "azure-two")
     for pod in (gateway.pod, shared.pod):
         log = pod.log()
@@ -185,28 +135,23 @@ def test_no_key_is_in_the_gateways_log(gateway: Gateway, shared: Gateway) -> Non
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Gateway]:
+def shared(upstream: Upstream) -> Iterator[Gateway]:
     """Two accounts of OpenAI and two of Azure, and a third party whose own key is missing."""
-    with Upstream() as upstream:
-        other = {"secretRef": {"name": "other"}}
-        base, azure = f"{upstream.url}/v1", "azure/my-deployment"
-        models = [
-            {"name": "openai/gpt-4o", "alias": "one", "apiBase": base},
-            {"name": "openai/gpt-4o", "alias": "two", "apiBase": base, "credentials": other},
-            {"name": azure, "alias": "azure one", "apiBase": upstream.url},
-            {"name": azure, "alias": "azure two", "apiBase": upstream.url, "credentials": other},
-            {"name": "cerebras/llama3.1-8b", "alias": "third party", "apiBase": base},
-        ]
-        world = World(router(port=free_port(), aiModels=models))
-        deployment, config_maps, secrets = parts(
-            world,
-            secret("litellm-secrets", "team", OPENAI_API_KEY="sk-one", AZURE_API_KEY="azure-one"),
-            secret("other", "team", OPENAI_API_KEY="sk-two", AZURE_API_KEY="azure-two"),
-        )
-        key = base64.b64decode(secrets[0]["data"][names.MASTER_KEY_VARIABLE]).decode()
-        with Pod(deployment, config_maps=config_maps, secrets=secrets) as pod:
-            pod.wait_ready()
-            yield Gateway(pod, upstream, key)
+    other = {"secretRef": {"name": "other"}}
+    base, azure = f"{upstream.url}/v1", "azure/my-deployment"
+    models = [
+        {"name": "openai/gpt-4o", "alias": "one", "apiBase": base},
+        {"name": "openai/gpt-4o", "alias": "two", "apiBase": base, "credentials": other},
+        {"name": azure, "alias": "azure one", "apiBase": upstream.url},
+        {"name": azure, "alias": "azure two", "apiBase": upstream.url, "credentials": other},
+        {"name": "cerebras/llama3.1-8b", "alias": "third party", "apiBase": base},
+    ]
+    with support.running(
+        World(router(port=free_port(), aiModels=models)),
+        secret("litellm-secrets", "team", OPENAI_API_KEY="sk-one", AZURE_API_KEY="azure-one"),
+        secret("other", "team", OPENAI_API_KEY="sk-two", AZURE_API_KEY="azure-two"),
+    ) as gateway:
+        yield gateway
 
 
 @pytest.mark.parametrize(
@@ -219,17 +164,18 @@ def shared() -> Iterator[Gateway]:
     ],
 )
 def test_two_accounts_of_a_provider_work_side_by_side(
-    shared: Gateway, model: str, header: str, value: str
+    shared: Gateway, upstream: Upstream, model: str, header: str, value: str
 ) -> None:
-    _, call = shared.ask(model)
+    _, call = ask(shared, upstream, model)
     assert call.headers[header] == value
 
 
-def test_a_third_party_whose_key_is_missing_gets_no_one_elses(shared: Gateway) -> None:
-    before = len(shared.upstream.calls)
-    body = {"model": "third party", "messages": [{"role": "user", "content": "ping"}]}
-    shared.call("/v1/chat/completions", body, key=shared.key)
-    sent = repr(shared.upstream.calls[before:])
+def test_a_third_party_whose_key_is_missing_gets_no_one_elses(
+    shared: Gateway, upstream: Upstream
+) -> None:
+    before = len(upstream.calls)
+    shared.chat("third party")
+    sent = repr(upstream.calls[before:])
     for value in ("sk-one", "sk-two", "azure-one", "azure-two"):
         assert value not in sent
 
@@ -242,9 +188,9 @@ def test_starts_without_the_providers_secret_and_waits_for_the_master_keys() -> 
     with pytest.raises(NotStarted, match='secret "mine" not found'):
         Pod(deployment, config_maps=config_maps, secrets=[]).__enter__()
     mine = secret("mine", "team", k="any string is a key")
-    with Pod(deployment, config_maps=config_maps, secrets=[mine]) as pod, Upstream() as upstream:
+    with Pod(deployment, config_maps=config_maps, secrets=[mine]) as pod:
         pod.wait_ready()
-        status, answer = Gateway(pod, upstream, "").call("/v1/models", key="any string is a key")
+        status, answer = Gateway(pod, "").call("/v1/models", key="any string is a key")
         assert (status, [model["id"] for model in answer["data"]]) == (200, ["openai/gpt-4o"])
         assert pod.stop() == -signal.SIGTERM
 

@@ -1,13 +1,20 @@
 """What to say of models that LiteLLM may not be able to call. They are composed all the same."""
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Final
 
+from function import names
 from function.api import AIModel, Spec
-from function.litellm import providers
+from function.composition import Result
+from function.litellm import keys, providers, routing
+from function.validation import shorten
 
 _MAX: Final = 5
-"""How many sentences are said; the rest is counted."""
+"""How many sentences are said, and how many names in one; the rest is counted."""
+MAX_GUESSES: Final = 50
+"""For how many unknown keys a name is guessed."""
 
 _FORMS: Final = {
     "bedrock": (re.compile(r".*[.:/].*"), "bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0"),
@@ -16,18 +23,56 @@ _FORMS: Final = {
 """The form of model ids that LiteLLM can call without a base, and an example of it."""
 
 
-def advice(spec: Spec) -> list[str]:
-    """Sentences on unknown providers and on model ids of a form that cannot be called."""
-    found = dict.fromkeys(filter(None, map(_of, spec.ai_models)))
-    rest = len(found) - _MAX
-    return [*list(found)[:_MAX], *([f"And {rest} more."] if rest > 0 else [])]
+def of(spec: Spec) -> list[Result]:
+    """What to look at in a spec that is composed, and what to know of it."""
+    found = dict.fromkeys(chain(*map(_of_model, spec.ai_models), _slips(spec.ai_models)))
+    said = [Result(names.EVENT_MODELS, sentence) for sentence in first(list(found), "And {} more.")]
+    if lone := routing.groups(spec).lone():
+        quoted = [f"'{shorten(name)}'" for name in lone]
+        said.append(
+            Result(
+                names.EVENT_LONE,
+                f"{', '.join(first(quoted, 'and {} more'))}: a single deployment and no fallback, "
+                "so calls fail while it does.",
+                "Normal",
+            )
+        )
+    return said
 
 
-def _of(model: AIModel) -> str | None:
+def first(entries: list[str], more: str) -> list[str]:
+    """The first few of many, and how many more there are ('{}' in the text is their number)."""
+    rest = len(entries) - _MAX
+    return entries if rest <= 0 else [*entries[:_MAX], more.format(rest)]
+
+
+def _of_model(model: AIModel) -> Iterator[str]:
     provider, _, model_id = model.name.partition("/")
     if (unknown := providers.unknown(provider)) is not None:
-        return unknown
+        yield unknown
     form, example = _FORMS.get(provider, (None, ""))
-    if form is None or model.api_base is not None or form.fullmatch(model_id):
-        return None
-    return f"{model.name}: LiteLLM cannot call a model id of this form; write one like {example}."
+    if form is not None and model.api_base is None and not form.fullmatch(model_id):
+        yield (
+            f"{model.name}: LiteLLM cannot call a model id of this form; write one like {example}."
+        )
+
+
+def _slips(models: Iterable[AIModel]) -> Iterator[str]:
+    """Keys that LiteLLM does not know and that resemble one that it does.
+
+    Providers take more parameters than LiteLLM lists, and `info` may hold anything.
+    """
+    first_in = dict[tuple[str, str, str], str]()
+    for model in models:
+        for field, section, given in (
+            ("parameters", "litellm_params", model.parameters),
+            ("info", "model_info", model.info),
+        ):
+            for key in keys.unknown(section, given or ()):
+                first_in.setdefault((field, section, key), model.offered_as)
+    for (field, section, key), name in islice(first_in.items(), MAX_GUESSES):
+        if near := keys.near(section, key):
+            yield (
+                f"{shorten(name)}: {field}.{shorten(key)} is unknown to LiteLLM "
+                f"{providers.RELEASE}; did you mean {' or '.join(near)}?"
+            )

@@ -2,39 +2,51 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 import yaml
 
 from function import names
-from function.api import AIModel
+from function.api import AIModel, Spec
 from function.composition import Manifest
+from function.litellm import routing
+from function.plan import Access
 from function.refusal import Refused
 
 MAX_BYTES: Final = 1024 * 1024
 """What the API server lets the values of a ConfigMap hold together."""
 
-REQUEST_TIMEOUT_SECONDS: Final = 600
-"""How long a call may take. The pods' grace period is made to let such a call finish."""
+_CACHE_SECONDS: Final = 300
 
 
-def text(models: Iterable[tuple[AIModel, Manifest]]) -> str:
-    """The config.yaml that offers these models; the same text for the same models in any order.
+def make(spec: Spec, accesses: Sequence[Access]) -> Manifest:
+    """The configuration that a spec gives; the same for the same models in any order.
 
     Args:
-        models: each with the further `litellm_params` that name its credentials.
+        spec: the router's spec, whose own `config` is not looked at.
+        accesses: how each of its models gets at its provider.
+    """
+    found = routing.groups(spec)
+    entries = [
+        _entry(model, access.params, routing.params(model, spec.routing, found))
+        for model, access in zip(spec.ai_models, accesses, strict=True)
+    ]
+    return {
+        "model_list": sorted(entries, key=_order),
+        "litellm_settings": _litellm_settings(spec),
+        "router_settings": routing.settings(spec, found),
+        "general_settings": {"master_key": f"os.environ/{names.MASTER_KEY_VARIABLE}"},
+    }
+
+
+def text(config: Manifest) -> str:
+    """A configuration as YAML.
 
     Raises:
         Refused: it does not fit into a ConfigMap.
     """
-    entries = sorted((_entry(model, params) for model, params in models), key=_order)
-    config = {
-        "model_list": entries,
-        "litellm_settings": {"request_timeout": REQUEST_TIMEOUT_SECONDS},
-        "general_settings": {"master_key": f"os.environ/{names.MASTER_KEY_VARIABLE}"},
-    }
     result = _yaml(json.dumps(config, sort_keys=True))
     size = len(result.encode())
     if size > MAX_BYTES:
@@ -64,14 +76,30 @@ def digest(config: str) -> str:
     return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
-def _entry(model: AIModel, credentials: Manifest) -> Manifest:
-    params = {"model": model.name, **credentials}
+def _litellm_settings(spec: Spec) -> Manifest:
+    said: Manifest = {"request_timeout": routing.request_timeout(spec.routing)}
+    if spec.routing.allowed_failures == routing.LITELLMS_ALLOWED_FAILURES:
+        # LiteLLM takes its own default for not given, so that one is set to something else.
+        said["allowed_fails"] = 0
+    if spec.cache is not None and spec.cache.enabled is not False:
+        redis = routing.used(spec.redis)
+        where = {"type": "local"} if redis is None else {"type": "redis", **routing.server(redis)}
+        said["cache"] = True
+        said["cache_params"] = {**where, "ttl": spec.cache.ttl_seconds or _CACHE_SECONDS}
+    return said
+
+
+def _entry(model: AIModel, credentials: Manifest, limits: Manifest) -> Manifest:
+    params = {"model": model.name, **credentials, **limits}
     if model.api_base is not None:
         params["api_base"] = model.api_base
     if model.api_version is not None:
         params["api_version"] = model.api_version
-    return {"model_name": model.offered_as, "litellm_params": params}
+    entry = {"model_name": model.offered_as, "litellm_params": params | (model.parameters or {})}
+    if model.info:
+        entry["model_info"] = model.info
+    return entry
 
 
 def _order(entry: Manifest) -> tuple[str, str]:
-    return entry["model_name"], json.dumps(entry["litellm_params"], sort_keys=True)
+    return entry["model_name"], json.dumps(entry, sort_keys=True)

@@ -53,10 +53,15 @@ def environment(accesses: Sequence[Access]) -> dict[str, Manifest]:
     All are optional: a key that is missing costs its own models their calls and nothing else.
     """
     return {
-        name: {"valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}}}
+        name: optional_key(secret, key)
         for access in accesses
         for name, (secret, key) in access.variables.items()
     }
+
+
+def optional_key(secret: str, key: str) -> Manifest:
+    """A variable that holds a key of a Secret, if it is there."""
+    return {"valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}}}
 
 
 @dataclass(frozen=True)

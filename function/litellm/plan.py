@@ -6,7 +6,7 @@ from typing import Final
 from function import names
 from function.api import Input, Spec
 from function.composition import Manifest
-from function.litellm import config, credentials
+from function.litellm import advice, config, credentials, override, routing
 from function.master_key import MasterKey
 from function.plan import Access, Plan
 from function.router import Router
@@ -38,11 +38,12 @@ def make(
     """The plan for a router.
 
     Raises:
-        Refused: its configuration does not fit into a ConfigMap.
+        Refused: its configuration is broken by what the router overrides, or does not fit into a
+            ConfigMap.
     """
     spec = router.spec
-    params = (access.params for access in accesses)
-    text = config.text(zip(spec.ai_models, params, strict=True))
+    configuration, overridden = override.apply(config.make(spec, accesses), spec.config)
+    text = config.text(configuration)
     wanted = spec.deployment
     return Plan(
         router=router,
@@ -53,8 +54,9 @@ def make(
         config=text,
         config_hash=config.digest(text),
         secret_hash=secret_hash,
-        request_timeout_seconds=config.REQUEST_TIMEOUT_SECONDS,
+        longest_call_seconds=routing.longest_call(spec),
         master_key=master_key,
+        results=(*advice.of(spec), *overridden),
     )
 
 
@@ -67,6 +69,9 @@ def _environment(spec: Spec, master_key: MasterKey, accesses: Sequence[Access]) 
     own[names.MASTER_KEY_VARIABLE] = {
         "valueFrom": {"secretKeyRef": {"name": master_key.secret, "key": master_key.key}}
     }
+    if (redis := routing.used(spec.redis)) is not None and redis.password_secret_ref is not None:
+        ref = redis.password_secret_ref
+        own[names.REDIS_PASSWORD_VARIABLE] = credentials.optional_key(ref.name, ref.key)
     users = [variable.manifest() for variable in spec.deployment.env]
     for variable in users:
         own.pop(variable["name"], None)

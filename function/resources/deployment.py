@@ -80,7 +80,7 @@ def _pod(plan: Plan) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "terminationGracePeriodSeconds": (
-            _PAUSE_SECONDS + plan.request_timeout_seconds + _MARGIN_SECONDS
+            _PAUSE_SECONDS + plan.longest_call_seconds + _MARGIN_SECONDS
         ),
         "volumes": [
             {"name": "config", "configMap": {"name": names.config_map(plan.router.name)}},

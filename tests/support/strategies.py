@@ -18,6 +18,24 @@ _credentials = st.fixed_dictionaries(
 _provider = st.sampled_from(["openai", "azure", "azure_ai", "bedrock", "mistral", "opnai"])
 _model_id = st.from_regex(r"[!-~]{1,20}", fullmatch=True)
 
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | _word,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_word, inner, max_size=3),
+    max_leaves=5,
+)
+_open = st.dictionaries(st.sampled_from(["temperature", "seed", "stop", "ours"]), _json, max_size=3)
+_limit = st.integers(1, 2**31 - 1)
+# No call lasts longer than an hour, whatever is drawn of these.
+_seconds, _retries = st.integers(1, 600), st.integers(0, 5)
+
+
+def _with_sense(model: dict[str, Any]) -> dict[str, Any]:
+    """A model whose alias is a wildcard where its name is one."""
+    if "*" not in model.get("alias", "*") and model["name"].endswith("*"):
+        model["alias"] += "*"
+    return model
+
+
 models = st.fixed_dictionaries(
     {"name": st.builds("{}/{}".format, _provider, _model_id)},
     optional={
@@ -27,8 +45,16 @@ models = st.fixed_dictionaries(
         ),
         "apiVersion": _word,
         "credentials": _credentials,
+        "rpm": _limit,
+        "tpm": _limit,
+        "maxParallelRequests": _limit,
+        "weight": st.integers(1, 1000000),
+        "timeoutSeconds": _seconds,
+        "maxRetries": _retries,
+        "parameters": _open,
+        "info": _open,
     },
-)
+).map(_with_sense)
 
 _source = st.one_of(
     st.builds(lambda ref: {"secretKeyRef": ref}, _key_of),
@@ -70,7 +96,46 @@ _metadata = st.fixed_dictionaries(
     },
 )
 
-specs = st.fixed_dictionaries(
+_routing = st.fixed_dictionaries(
+    {},
+    optional={
+        "strategy": st.sampled_from(["simple-shuffle", "least-busy", "usage-based-routing-v2"]),
+        "retries": _retries,
+        "timeoutSeconds": _seconds,
+        "allowedFailures": st.integers(0, 5),
+        "cooldownSeconds": st.integers(0, 60),
+    },
+)
+_redis = st.fixed_dictionaries(
+    {"host": _word},
+    optional={
+        "enabled": st.booleans(),
+        "port": st.integers(1, 65535),
+        "passwordSecretRef": _key_of,
+    },
+)
+_cache = st.fixed_dictionaries(
+    {}, optional={"enabled": st.booleans(), "ttlSeconds": st.integers(1, 604800)}
+)
+_config = st.fixed_dictionaries(
+    {},
+    optional={
+        "merge": st.fixed_dictionaries(
+            {},
+            optional={
+                "litellm_settings": _open,
+                "router_settings": st.fixed_dictionaries({}, optional={"timeout": _limit}),
+                "ours": _json,
+            },
+        ),
+        "remove": st.lists(
+            st.sampled_from(["/litellm_settings", "/router_settings/num_retries", "/a~1b/0"]),
+            max_size=3,
+        ),
+    },
+)
+
+_plain_specs = st.fixed_dictionaries(
     {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=str)},
     optional={
         "port": st.integers(1, 65535),
@@ -79,8 +144,31 @@ specs = st.fixed_dictionaries(
         "deployment": _deployment,
         "commonMetadata": _metadata,
         "podMetadata": _metadata,
+        "routing": _routing,
+        "redis": _redis,
+        "cache": _cache,
+        "config": _config,
     },
 )
+
+
+@st.composite
+def _with_fallbacks(draw: st.DrawFn) -> dict[str, Any]:
+    """A spec with fallbacks among the models that it offers."""
+    spec = draw(_plain_specs)
+    offered = {model.get("alias", model["name"]) for model in spec["aiModels"]}
+    plain = sorted(name for name in offered if "*" not in name)
+    fallbacks = [
+        {"model": name, "to": [other for other in plain if other != name][:8]}
+        for name in plain
+        if len(plain) > 1 and draw(st.booleans())
+    ]
+    if fallbacks:
+        spec.setdefault("routing", {})["fallbacks"] = fallbacks
+    return spec
+
+
+specs = _with_fallbacks()
 """Specs that the API accepts."""
 
 

@@ -2,12 +2,13 @@
 
 Any path that ends in `/chat/completions` is a chat completion (so Azure's `/openai/deployments/…`
 too), and `/api/chat`, `/api/generate` and `/api/show` are ollama's. Everything else is recorded as
-well and answered 404. Nothing is streamed.
+well and answered 404. Nothing is streamed. It can be made to fail and to be slow.
 """
 
 import json
 import re
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -32,18 +33,38 @@ class Call:
     headers: dict[str, str]
     body: Any
 
+    @property
+    def is_models(self) -> bool:
+        """Whether it asks a model for something, and does not only look around."""
+        return self.method == "POST" and self.path != "/api/show"
+
 
 class Upstream:
     """A server on a free port of 127.0.0.1 for the length of a `with` block."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, status: int = HTTPStatus.OK, delay: float = 0) -> None:
+        self.status = status
+        """What a model's call is answered with, from now on; other calls are not concerned."""
+        self.failures = 0
+        """How many of the next models' calls fail, whatever the status is."""
+        self.delay = delay
+        """For how many seconds a model's call is kept waiting, from now on."""
+        self.tokens = 2
+        """How many tokens a chat completion says that it used."""
         self.calls: list[Call] = []
         """All requests so far, in the order of their arrival.
 
         Not only a test's: while it starts, LiteLLM asks the base of an OpenAI model for `/models`.
         """
-        self._server = _Server(self.calls)
+        self.busiest = 0
+        """How many of models' calls were at work at once, at most."""
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    @property
+    def asked(self) -> int:
+        """How many of models' calls came in so far."""
+        return sum(call.is_models for call in self.calls)
 
     @property
     def url(self) -> str:
@@ -69,9 +90,28 @@ class _Server(ThreadingHTTPServer):
     # Closing the server then waits for the handlers, so that none outlives its test.
     daemon_threads = False
 
-    def __init__(self, calls: list[Call]) -> None:
+    def __init__(self, upstream: Upstream) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.calls = calls
+        self.upstream = upstream
+        self.at_work = 0
+        self.lock = threading.Lock()
+
+    def record(self, call: Call) -> None:
+        with self.lock:
+            self.upstream.calls.append(call)
+            self.at_work += call.is_models
+            self.upstream.busiest = max(self.upstream.busiest, self.at_work)
+
+    def next_status(self) -> int:
+        with self.lock:
+            if self.upstream.failures:
+                self.upstream.failures -= 1
+                return HTTPStatus.INTERNAL_SERVER_ERROR
+            return self.upstream.status
+
+    def done(self, call: Call) -> None:
+        with self.lock:
+            self.at_work -= call.is_models
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -88,10 +128,25 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             body=_decoded(self.rfile.read(int(self.headers.get("content-length", 0)))),
         )
-        self.server.calls.append(call)
-        answer = _answer(call)
-        text = json.dumps(answer or {"error": {"message": f"no {call.path} here"}}).encode()
-        self.send_response(HTTPStatus.OK if answer else HTTPStatus.NOT_FOUND)
+        self.server.record(call)
+        try:
+            self._answer(call)
+        except OSError:  # A gateway that has run out of patience has hung up.
+            self.close_connection = True
+        finally:
+            self.server.done(call)
+
+    def _answer(self, call: Call) -> None:
+        upstream = self.server.upstream
+        status: int = HTTPStatus.OK
+        if call.is_models:
+            time.sleep(upstream.delay)
+            status = self.server.next_status()
+        answer = _answer(call, upstream.tokens) if status == HTTPStatus.OK else None
+        if answer is None and status == HTTPStatus.OK:
+            status = HTTPStatus.NOT_FOUND
+        text = json.dumps(answer or {"error": {"message": f"{status} on {call.path}"}}).encode()
+        self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
         self.end_headers()
@@ -110,7 +165,7 @@ def _decoded(raw: bytes) -> Any:  # noqa: ANN401  # JSON is anything.
         return raw.decode(errors="replace")
 
 
-def _answer(call: Call) -> Mapping[str, object] | None:
+def _answer(call: Call, tokens: int) -> Mapping[str, object] | None:
     if call.method != "POST" or not isinstance(call.body, dict):
         return None
     deployment = re.search(r"/openai/deployments/([^/]+)/", call.path)
@@ -123,7 +178,11 @@ def _answer(call: Call) -> Mapping[str, object] | None:
             "created": 1767225600,
             "model": model,
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+            "usage": {
+                "prompt_tokens": tokens - 1,
+                "completion_tokens": 1,
+                "total_tokens": tokens,
+            },
         }
     done = {
         "model": model,

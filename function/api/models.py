@@ -1,0 +1,160 @@
+"""The models that a gateway offers."""
+
+import json
+import re
+from typing import Annotated, Final
+
+from pydantic import Field, model_validator
+
+from function import literals
+from function.api.secrets import Credentials
+from function.fields import MAX_CALL_SECONDS, Limit, OpenObject, Retries
+from function.validation import Model, Rule, refuse, shorten
+
+_CREDENTIALS_IN_URL: Final = re.compile(r"[^/?#]*//[^/?#]*@")
+_URL: Final = re.compile(
+    r"https?://([A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+    r"(:[0-9]{1,5})?([/?#][!-~]*)?",
+)
+
+
+OWN_FIELDS: Final = {
+    "api_base": "apiBase",
+    "api_version": "apiVersion",
+    "base_url": "apiBase",
+    "max_parallel_requests": "maxParallelRequests",
+    "max_retries": "maxRetries",
+    "model": "name",
+    "num_retries": "maxRetries",
+    "request_timeout": "timeoutSeconds",
+    "rpm": "rpm",
+    "timeout": "timeoutSeconds",
+    "tpm": "tpm",
+    "weight": "weight",
+}
+"""Parameters of LiteLLM's that an entry has fields for, which are the one place for them."""
+
+
+class AIModel(Model):
+    """One deployment of a model at a provider."""
+
+    name: Annotated[
+        str,
+        Field(min_length=3, max_length=256),
+        Rule(
+            r"[!-.0-~]+/[!-~]+",
+            "'{}' is no model name: write provider/model-name, such as openai/gpt-4o, in "
+            "printable ASCII without blanks",
+        ),
+    ]
+    alias: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=256),
+            Rule(
+                # LiteLLM puts it into a header of the answer, which takes no other characters.
+                r"[!-~]([ -~]*[!-~])?",
+                "'{}' is no alias: use printable ASCII, and no blank at the beginning or end",
+            ),
+        ]
+        | None
+    ) = None
+    api_base: Annotated[str, Field(min_length=1, max_length=768)] | None = None
+    api_version: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=64),
+            Rule(
+                r"[!-~]+",
+                "'{}' is no API version: write one such as 2025-02-01-preview, in printable ASCII "
+                "without blanks",
+            ),
+        ]
+        | None
+    ) = None
+
+    credentials: Credentials | None = None
+    rpm: Limit | None = None
+    tpm: Limit | None = None
+    max_parallel_requests: Limit | None = None
+    weight: Annotated[int, Field(ge=0, le=1000000)] | None = None
+    timeout_seconds: Annotated[int, Field(ge=1, le=MAX_CALL_SECONDS)] | None = None
+    max_retries: Retries | None = None
+    parameters: OpenObject | None = None
+    info: OpenObject | None = None
+
+    @model_validator(mode="after")
+    def _wildcard(self) -> "AIModel":
+        if self.alias is not None and self.name.endswith("*") and "*" not in self.alias:
+            raise refuse(
+                "a name that ends in '*' goes with an alias that has one too, or with none: "
+                "LiteLLM would call a model of that very name"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parameters(self) -> "AIModel":
+        """Refuses parameters that have a field of their own, and credentials that are no secret."""
+        for key in (self.parameters or {}).keys() & OWN_FIELDS.keys():
+            raise refuse(f"parameters.{key} has a field of its own: use {OWN_FIELDS[key]}")
+        literals.check(self.parameters, "parameters")
+        literals.check(self.info, "info")
+        return self
+
+    @model_validator(mode="after")
+    def _api_base(self) -> "AIModel":
+        """Refuses a base that is no URL, without a word of what it holds."""
+        if self.api_base is not None and not _URL.fullmatch(self.api_base):
+            if _CREDENTIALS_IN_URL.match(self.api_base):
+                raise refuse(
+                    "apiBase must not hold a user or a password: put credentials in the Secret "
+                    "that spec.credentials.secretRef names"
+                )
+            raise refuse(
+                "apiBase must be a URL such as https://llm.example.com/v1, with http or https, "
+                "a host, and no blanks"
+            )
+        return self
+
+    @property
+    def provider(self) -> str:
+        """What LiteLLM calls the provider: the part before the first '/'."""
+        return self.name.partition("/")[0]
+
+    @property
+    def offered_as(self) -> str:
+        """The model name that clients ask for."""
+        return self.name if self.alias is None else self.alias
+
+
+def distinct(models: list[AIModel]) -> list[AIModel]:
+    """Refuses an entry that says the same as another, which can only be a slip."""
+    seen = dict[object, int]()
+    for i, model in enumerate(models):
+        if (first := seen.setdefault(_identity(model), i)) != i:
+            raise refuse(
+                f"entry {i} ('{shorten(model.name)}') repeats entry {first}: leave one of them out"
+            )
+    return models
+
+
+def _identity(model: AIModel) -> object:
+    """What two entries have in common that say the same."""
+    if model.parameters is None and model.info is None:
+        return model
+    return json.dumps(model.manifest(), sort_keys=True)  # A dict has no hash.
+
+
+def weighted(models: list[AIModel]) -> list[AIModel]:
+    """Refuses a group without any weight, which LiteLLM would share evenly all the same."""
+    totals = dict[str, int]()
+    for model in models:
+        weight = 1 if model.weight is None else model.weight
+        totals[model.offered_as] = totals.get(model.offered_as, 0) + weight
+    for name, total in totals.items():
+        if total == 0:
+            raise refuse(
+                f"the weights of '{shorten(name)}' are all 0: give one of its entries a weight "
+                "above 0, or leave the weight out"
+            )
+    return models

@@ -1,0 +1,164 @@
+"""How calls find their way: over the deployments of a model, and to other models."""
+
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from function import literals
+from function.api.models import AIModel
+from function.api.secrets import SecretKeyRef
+from function.fields import MAX_CALL_SECONDS, OpenObject, Retries
+from function.validation import Model, Rule, refuse, shorten
+
+DEFAULT_TIMEOUT_SECONDS: Final = 600
+DEFAULT_RETRIES: Final = 2
+
+_MAX_FALLBACKS: Final = 64
+_MAX_TARGETS: Final = 8
+
+ModelName = Annotated[str, Field(min_length=1, max_length=256)]
+Strategy = Literal[
+    "simple-shuffle",
+    "least-busy",
+    "latency-based-routing",
+    "cost-based-routing",
+    "usage-based-routing",
+    "usage-based-routing-v2",
+]
+
+
+class Fallback(Model):
+    """What is asked when a model fails."""
+
+    model: ModelName
+    to: Annotated[list[ModelName], Field(min_length=1, max_length=_MAX_TARGETS)]
+
+    @model_validator(mode="after")
+    def _targets(self) -> "Fallback":
+        if self.model in self.to:
+            raise refuse("a fallback of a model is another model: leave the model itself out of to")
+        if len(set(self.to)) != len(self.to):
+            raise refuse("to names a model twice: leave one of them out")
+        if "*" in "".join([self.model, *self.to]):
+            raise refuse(
+                "LiteLLM does not fall back from or to a wildcard: offer the model by an entry of "
+                "its own, and name that"
+            )
+        return self
+
+
+def _one_each(fallbacks: list[Fallback]) -> list[Fallback]:
+    seen = set[str]()
+    for fallback in fallbacks:
+        if fallback.model in seen:
+            raise refuse(f"'{shorten(fallback.model)}' is named twice: keep one of the entries")
+        seen.add(fallback.model)
+    return fallbacks
+
+
+class Routing(Model):
+    """How a group's deployments share the load, and what happens when one fails."""
+
+    strategy: Strategy | None = None
+    retries: Retries | None = None
+    timeout_seconds: Annotated[int, Field(ge=1, le=MAX_CALL_SECONDS)] | None = None
+    allowed_failures: Annotated[int, Field(ge=0, le=1000000)] | None = None
+    cooldown_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
+    fallbacks: Annotated[
+        list[Fallback], Field(max_length=_MAX_FALLBACKS), AfterValidator(_one_each)
+    ] = []
+
+
+class Redis(Model):
+    """A Redis server that the gateway's pods share."""
+
+    enabled: bool | None = None
+    host: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=253),
+            Rule(
+                r"[A-Za-z0-9]([-A-Za-z0-9.:]*[A-Za-z0-9])?",
+                "'{}' is no host: write a name or an address, without port and path",
+            ),
+        ]
+        | None
+    ) = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    password_secret_ref: SecretKeyRef | None = None
+
+    @model_validator(mode="after")
+    def _host_where_it_is_used(self) -> "Redis":
+        if self.host is None and self.enabled is not False:
+            raise refuse("host is missing: name the server, or set enabled to false")
+        return self
+
+
+class Cache(Model):
+    """Answers that are given again."""
+
+    enabled: bool | None = None
+    ttl_seconds: Annotated[int, Field(ge=1, le=604800)] | None = None
+
+
+class Config(Model):
+    """The last word on the generated configuration."""
+
+    merge: Annotated[OpenObject, Field(max_length=32)] | None = None
+    remove: Annotated[
+        list[
+            Annotated[
+                str,
+                Field(min_length=1, max_length=512),
+                Rule(
+                    r"(/([^~/]|~[01])*)+",
+                    "'{}' is no JSON pointer: write one such as /litellm_settings/request_timeout",
+                ),
+            ]
+        ],
+        Field(max_length=64),
+    ] = []
+
+    @model_validator(mode="after")
+    def _no_credentials(self) -> "Config":
+        literals.check(self.merge, "merge")
+        return self
+
+
+def check_fallbacks(routing: Routing, models: list[AIModel]) -> None:
+    """Refuses a fallback from or to what is not offered."""
+    offered = {model.offered_as for model in models}
+    for i, fallback in enumerate(routing.fallbacks):
+        places = {"model": fallback.model} | {f"to[{j}]": to for j, to in enumerate(fallback.to)}
+        for place, name in places.items():
+            if name not in offered:
+                raise refuse(
+                    f"'{shorten(name)}' is not offered: a fallback names models by the alias of an "
+                    "entry of aiModels, or by the name of one without alias",
+                    at=f".routing.fallbacks[{i}].{place}",
+                )
+
+
+def check_duration(routing: Routing, models: list[AIModel]) -> None:
+    """Refuses what could keep a pod that stops waiting for more than an hour."""
+    for i, model in enumerate(models):
+        seconds, retries = limits(routing, model)
+        if seconds * (retries + 1) > MAX_CALL_SECONDS:
+            raise refuse(
+                "a call may last an hour with all its retries: timeoutSeconds times one more than "
+                f"the retries must not be above {MAX_CALL_SECONDS}, where "
+                f"{DEFAULT_TIMEOUT_SECONDS} and {DEFAULT_RETRIES} are meant if not set",
+                at=f".aiModels[{i}]",
+            )
+
+
+def limits(routing: Routing, model: AIModel) -> tuple[int, int]:
+    """How many seconds a call of a model may take, and how often it is tried again."""
+    seconds = (model.timeout_seconds, routing.timeout_seconds, DEFAULT_TIMEOUT_SECONDS)
+    retries = (model.max_retries, routing.retries, DEFAULT_RETRIES)
+    return _first(seconds), _first(retries)
+
+
+def _first(values: Iterable[int | None]) -> int:
+    return next(value for value in values if value is not None)

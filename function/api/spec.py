@@ -1,0 +1,72 @@
+"""The ModelRouter's spec as typed models.
+
+The composite resource definition in `package/configuration` is the source of the API. These models
+say the same to Python, because the function meets specs that no API server has seen (`crossplane
+composition render` runs no admission) and must refuse what admission refuses. A test holds the two
+against each other, field by field: type, bounds, patterns, defaults and messages.
+
+Two defaults are the schema's, `type` and `port`; every other default is the function's and is made
+where it is used. Unknown fields are no error here: Crossplane keeps its own machinery under `spec`.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from function import names
+from function.api.models import AIModel, distinct, weighted
+from function.api.pods import Deployment, Metadata
+from function.api.routing import (
+    Cache,
+    Config,
+    Redis,
+    Routing,
+    check_duration,
+    check_fallbacks,
+)
+from function.api.secrets import Auth, Credentials
+from function.fields import Image
+from function.validation import Model
+
+
+class Spec(Model):
+    """What the gateway offers and how it runs."""
+
+    type: Annotated[str, Field(min_length=1, max_length=63)] = "litellm"
+    port: Annotated[int, Field(ge=1, le=65535)] = 4000
+    ai_models: Annotated[
+        list[AIModel],
+        Field(min_length=1, max_length=1000),
+        AfterValidator(distinct),
+        AfterValidator(weighted),
+    ]
+    credentials: Credentials = Credentials()
+    auth: Auth = Auth()
+    routing: Routing = Routing()
+    redis: Redis | None = None
+    cache: Cache | None = None
+    config: Config = Config()
+    deployment: Deployment = Deployment()
+    common_metadata: Metadata = Metadata()
+    pod_metadata: Metadata = Metadata()
+
+    @model_validator(mode="after")
+    def _together(self) -> "Spec":
+        check_fallbacks(self.routing, self.ai_models)
+        check_duration(self.routing, self.ai_models)
+        return self
+
+
+class Input(Model):
+    """What the platform team sets on the Composition's step, for all its routers.
+
+    No API server validates it inside a Composition, so a field that is not known is refused here.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    api_version: str = names.INPUT_API_VERSION
+    kind: str = names.INPUT_KIND
+    metadata: dict[str, Any] = {}
+    image: Image | None = None
+    ttl_seconds: Annotated[int, Field(ge=1, le=86400)] = 60

@@ -1,0 +1,102 @@
+"""The last word on a generated document: a merge patch, and then what is to be taken out.
+
+The merge patch of RFC 7396 is written out here, in the RFC's own ten lines: the one library for
+it (json-merge-patch) is untyped, changes its arguments and shares values with them. The pointers of
+RFC 6901 are a library's.
+
+Documents and patches are plain JSON: dict, list, str, int, float, bool and None.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from jsonpointer import JsonPointer, JsonPointerException, escape
+
+
+def merge(document: object, patch: object) -> Any:  # noqa: ANN401  # Any JSON.
+    """The document with a merge patch in it (RFC 7396), which shares nothing with either."""
+    if not isinstance(patch, dict):
+        return _copy(patch)
+    merged = _copy(document) if isinstance(document, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def remove(document: object, pointer: str) -> bool:
+    """Takes what a pointer (RFC 6901) names out of the document; False where nothing is there.
+
+    Raises:
+        ValueError: it is no pointer, or the one to the whole document.
+    """
+    try:
+        path = JsonPointer(pointer)
+    except JsonPointerException as error:
+        raise ValueError(f"{pointer!r} is no JSON pointer: {error}") from None
+    if not path.parts:
+        raise ValueError("the empty pointer names the whole document")
+    try:
+        parent, last = path.to_last(document)
+        del parent[last]
+    except (JsonPointerException, LookupError, TypeError):  # TypeError: `-`, behind a list's end.
+        return False
+    return True
+
+
+def replaced(document: object, patch: object) -> list[str]:
+    """The pointers to all values of the document that the patch removes or makes different ones.
+
+    An object is looked into where the patch has one too; any other value, a list too, is one value.
+    """
+    return [pointer for pointer, _, _ in _changes(document, patch)]
+
+
+def lost(document: object, patch: object) -> list[tuple[str, list[Any]]]:
+    """The lists that the patch removes or replaces, and which of their items are then gone.
+
+    Only lists of strings, numbers and booleans: items of other kinds are not told apart.
+    """
+    lists = []
+    for pointer, old, new in _changes(document, patch):
+        if isinstance(old, list) and all(isinstance(item, str | int | float) for item in old):
+            kept = new if isinstance(new, list) else []
+            gone = [item for item in old if not any(_same(item, other) for other in kept)]
+            if gone:
+                lists.append((pointer, gone))
+    return lists
+
+
+def _changes(
+    document: object, patch: object, path: str = ""
+) -> Iterator[tuple[str, object, object]]:
+    """Pointer, old and new value of all that is removed or made different, in the keys' order."""
+    if isinstance(document, dict) and isinstance(patch, dict):
+        for key in sorted(document.keys() & patch.keys()):
+            yield from _changes(document[key], patch[key], f"{path}/{escape(key)}")
+    elif patch is None or not _same(document, patch):
+        yield path, document, patch
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values are the same JSON, where `true` is no number."""
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        case list(), list():
+            return len(one) == len(other) and all(map(_same, one, other))
+        case _:
+            return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def _copy(value: object) -> Any:  # noqa: ANN401  # Any JSON.
+    """A copy in which nothing stands in two places, as it may after `deepcopy`."""
+    match value:
+        case dict():
+            return {key: _copy(item) for key, item in value.items()}
+        case list():
+            return [_copy(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,603 @@
+"""Routing, run for real: LiteLLM proxies on what is composed, in front of providers that fail, are
+slow or well, and count what arrives.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from http import HTTPStatus
+from itertools import count
+from typing import get_args
+
+import pytest
+
+from function.api.routing import Strategy
+from function.composition import Manifest
+from tests.support import gateway as support
+from tests.support.gateway import Gateway, within_a_minute
+from tests.support.processes import free_port
+from tests.support.redis_server import Redis
+from tests.support.upstream import Upstream
+from tests.support.world import World, router, secret
+
+OK, TOO_MANY = HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS
+FAILURES = [400, 401, 403, 404, 408, 429, 500, 503]
+"""What a provider may answer with when it fails."""
+
+
+@dataclass
+class Providers:
+    """The providers of a gateway: each test says how they are, and counts what came to each."""
+
+    failing: Upstream
+    healthy: Upstream
+    other: Upstream
+    slow: Upstream
+
+    def reset(self) -> None:
+        for field in fields(self):
+            upstream: Upstream = getattr(self, field.name)
+            upstream.status, upstream.failures, upstream.delay = OK, 0, 0
+            upstream.tokens, upstream.busiest = 2, 0
+        self.failing.status = HTTPStatus.INTERNAL_SERVER_ERROR
+        self.slow.delay = 3
+
+
+@contextmanager
+def providers() -> Iterator[Providers]:
+    with ExitStack() as stack:
+        up = Providers(*(stack.enter_context(Upstream()) for _ in fields(Providers)))
+        up.reset()
+        yield up
+
+
+def entry(alias: str, upstream: Upstream, **more: object) -> Manifest:
+    """A deployment of a model at a provider; no two are the same."""
+    base = f"{upstream.url}/v1"
+    return {"name": f"openai/m{next(_ids)}", "alias": alias, "apiBase": base, **more}
+
+
+_ids = count()
+
+
+def spread(
+    gateway: Gateway, model: str, calls: int, *upstreams: Upstream, at_once: int = 1
+) -> tuple[Counter[int], list[int]]:
+    """Many calls of a model: how often each status was answered, and what arrived where."""
+    before = [upstream.asked for upstream in upstreams]
+    answered = gateway.chats(model, calls, at_once=at_once)
+    return answered, [up.asked - n for up, n in zip(upstreams, before, strict=True)]
+
+
+# -- What a router does that says nothing of routing
+
+
+@pytest.fixture(scope="module", name="up")
+def all_providers() -> Iterator[Providers]:
+    with providers() as up:
+        yield up
+
+
+@pytest.fixture(autouse=True)
+def _as_ever(request: pytest.FixtureRequest) -> None:
+    for name in ("up", "apart"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name).reset()
+
+
+@pytest.fixture(scope="module")
+def plain(up: Providers) -> Iterator[Gateway]:
+    """A gateway whose router leaves routing as it is, but for fallbacks."""
+    nowhere = f"http://127.0.0.1:{free_port()}/v1"
+    models = [
+        entry("pair", up.failing, weight=9),
+        entry("pair", up.healthy, weight=1),
+        {"name": "openai/gone", "alias": "gone", "apiBase": nowhere, "weight": 9},
+        entry("gone", up.healthy, weight=1),
+        entry("slow", up.slow, weight=9, timeoutSeconds=1),
+        entry("slow", up.healthy, weight=1),
+        *(entry("eight", up.failing, weight=100) for _ in range(7)),
+        entry("eight", up.healthy),
+        entry("lone", up.failing),
+        entry("shares", up.healthy, weight=3),
+        entry("shares", up.other),
+        entry("even", up.healthy, rpm=100000),
+        entry("even", up.other),
+        entry("standby", up.failing),
+        entry("standby", up.healthy, weight=0),
+        entry("rpm", up.healthy, rpm=3),
+        entry("tpm", up.healthy, tpm=30),
+        entry("rpm pair", up.healthy, rpm=3, weight=9),
+        entry("rpm pair", up.other, weight=1),
+        entry("tpm pair", up.healthy, tpm=30, weight=9),
+        entry("tpm pair", up.other, weight=1),
+        entry("rpm three", up.healthy, rpm=3, weight=9),
+        entry("rpm three", up.failing, rpm=5, weight=3),
+        entry("rpm three", up.other),
+        entry("parallel", up.slow, maxParallelRequests=2),
+        entry("parallel pair", up.slow, maxParallelRequests=2, weight=9),
+        entry("parallel pair", up.other),
+        entry("many tokens", up.slow, tpm=1000),
+        entry("once", up.failing, maxRetries=0),
+        entry("twice", up.failing, maxRetries=1),
+        entry("patience", up.slow, timeoutSeconds=1, maxRetries=0),
+        entry("backed", up.failing, maxRetries=0),
+        entry("one", up.failing, maxRetries=0),
+        entry("two", up.other, maxRetries=0),
+        entry("far", up.failing, maxRetries=0),
+        *(entry(f"stop {i}", up.failing, maxRetries=0) for i in range(7)),
+        entry("end", up.healthy),
+        entry("my/*", up.healthy, name="openai/*"),
+        entry("gpt-*", up.healthy, name="openai/gpt-fixed"),
+        entry("openai/*", up.healthy, name="openai/*"),
+        entry(
+            "verbatim",
+            up.healthy,
+            parameters={
+                "temperature": 0.5,
+                "seed": 7,
+                "stop": ["a"],
+                "extra_headers": {"X-Team": "a", "X-Api-Key": "os.environ/TEAM_KEY"},
+            },
+            info={"mode": "chat", "input_cost_per_token": 0.000001, "our": {"notes": [1, None]}},
+        ),
+    ]
+    fallbacks = [
+        {"model": "backed", "to": ["pair"]},
+        {"model": "one", "to": ["two"]},
+        {"model": "two", "to": ["one"]},
+        {"model": "far", "to": [*(f"stop {i}" for i in range(7)), "end"]},
+    ]
+    key = {"secretKeyRef": {"name": "litellm-secrets", "key": "UNUSED_API_KEY"}}
+    env = [{"name": "TEAM_KEY", "valueFrom": key}]
+    with support.gateway(
+        aiModels=models, routing={"fallbacks": fallbacks}, deployment={"env": env}
+    ) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("status", FAILURES)
+def test_a_deployment_that_fails_costs_no_client_a_call(
+    plain: Gateway, up: Providers, status: int
+) -> None:
+    up.failing.status = status
+    answered, (failed, went_well) = spread(plain, "pair", 15, up.failing, up.healthy)
+    assert answered == {OK: 15}
+    assert failed > 0
+    assert went_well == 15
+
+
+def test_nor_does_one_that_is_not_there(plain: Gateway, up: Providers) -> None:
+    assert spread(plain, "gone", 15, up.healthy) == ({OK: 15}, [15])
+
+
+def test_nor_one_that_does_not_answer_in_time(plain: Gateway, up: Providers) -> None:
+    answered, (slow, went_well) = spread(plain, "slow", 4, up.slow, up.healthy, at_once=4)
+    assert answered == {OK: 4}
+    assert (slow > 0, went_well) == (True, 4)
+
+
+def test_nor_do_seven_of_eight(plain: Gateway, up: Providers) -> None:
+    assert spread(plain, "eight", 5, up.healthy) == ({OK: 5}, [5])
+
+
+def test_nor_calls_at_once(plain: Gateway, up: Providers) -> None:
+    answered, (went_well,) = spread(plain, "pair", 40, up.healthy, at_once=8)
+    assert (answered, went_well) == ({OK: 40}, 40)
+
+
+def test_nor_does_one_failure_of_the_healthy_beside_the_failing(
+    plain: Gateway, up: Providers
+) -> None:
+    """No deployment rests, so that no client waits for one that is well again."""
+    up.healthy.status = HTTPStatus.INTERNAL_SERVER_ERROR
+    assert OK not in plain.chats("pair", 2)
+    up.healthy.status = OK
+    assert plain.chats("pair", 5) == {OK: 5}
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_a_lone_deployment_never_rests(plain: Gateway, up: Providers, status: int) -> None:
+    """Each call is tried, and the first after it is well again succeeds."""
+    up.failing.status = status
+    answered, (tried,) = spread(plain, "lone", 2, up.failing)
+    assert answered == {status: 2}
+    assert tried >= 2
+    up.failing.status = OK
+    assert plain.chats("lone", 3) == {OK: 3}
+
+
+def test_weights_are_shares(plain: Gateway, up: Providers) -> None:
+    """Three of four; five standard deviations of 200 draws are 31 calls."""
+    answered, (three, one) = spread(plain, "shares", 200, up.healthy, up.other, at_once=4)
+    assert answered == {OK: 200}
+    assert three + one == 200
+    assert 119 <= three <= 181
+
+
+def test_without_weights_all_have_the_same_share_and_limits_do_not_steer(
+    plain: Gateway, up: Providers
+) -> None:
+    _, (limited, unlimited) = spread(plain, "even", 200, up.healthy, up.other, at_once=4)
+    assert limited + unlimited == 200
+    assert 65 <= limited <= 135
+
+
+def test_a_weight_of_0_stands_by(plain: Gateway, up: Providers) -> None:
+    up.failing.status = OK
+    assert spread(plain, "standby", 20, up.failing, up.healthy) == ({OK: 20}, [20, 0])
+    up.failing.status = HTTPStatus.INTERNAL_SERVER_ERROR
+    answered, (_, stands_in) = spread(plain, "standby", 10, up.failing, up.healthy)
+    assert (answered, stands_in) == ({OK: 10}, 10)
+
+
+def test_calls_over_a_limit_a_minute_get_429_and_do_not_arrive(
+    plain: Gateway, up: Providers
+) -> None:
+    up.healthy.tokens = 10
+    within_a_minute()
+    assert spread(plain, "rpm", 10, up.healthy) == ({OK: 3, TOO_MANY: 7}, [3])
+    assert spread(plain, "tpm", 10, up.healthy) == ({OK: 3, TOO_MANY: 7}, [3])
+
+
+@pytest.mark.parametrize("limit", ["rpm", "tpm"])
+def test_calls_over_a_limit_go_on_to_the_rest_of_the_group(
+    plain: Gateway, up: Providers, limit: str
+) -> None:
+    up.healthy.tokens = 10
+    within_a_minute()
+    answered, (limited, rest) = spread(plain, f"{limit} pair", 30, up.healthy, up.other)
+    assert answered == {OK: 30}
+    assert (limited, rest) == (3, 27)
+
+
+def test_also_with_several_limits_and_a_failure(plain: Gateway, up: Providers) -> None:
+    within_a_minute()
+    answered, (limited, failing, rest) = spread(
+        plain, "rpm three", 30, up.healthy, up.failing, up.other
+    )
+    assert answered == {OK: 30}
+    assert (limited, rest) == (3, 27)
+    assert failing <= 5
+
+
+def test_calls_over_the_limit_at_once_get_429(plain: Gateway, up: Providers) -> None:
+    answered, (arrived,) = spread(plain, "parallel", 6, up.slow, at_once=6)
+    assert answered == {OK: 2, TOO_MANY: 4}
+    assert (arrived, up.slow.busiest) == (2, 2)
+    up.slow.delay = 0
+    assert plain.chats("parallel", 2) == {OK: 2}
+
+
+def test_or_go_on_to_the_rest_of_the_group(plain: Gateway, up: Providers) -> None:
+    answered, (limited, rest) = spread(plain, "parallel pair", 12, up.slow, up.other, at_once=12)
+    assert answered == {OK: 12}
+    assert (limited <= 2, up.slow.busiest <= 2) == (True, True)
+    assert limited + rest == 12
+
+
+def test_a_limit_of_tokens_is_no_limit_of_calls_at_once(plain: Gateway, up: Providers) -> None:
+    """LiteLLM derives one from the other: six at once of 1,000 tokens a minute."""
+    up.slow.delay = 1
+    within_a_minute()
+    assert plain.chats("many tokens", 12, at_once=12) == {OK: 12}
+    assert up.slow.busiest > 6
+
+
+@pytest.mark.parametrize(("model", "tries"), [("once", 1), ("twice", 2), ("lone", 3)])
+def test_a_lone_deployment_is_tried_as_often_as_it_says(
+    plain: Gateway, up: Providers, model: str, tries: int
+) -> None:
+    assert spread(plain, model, 1, up.failing) == ({500: 1}, [tries])
+
+
+def test_a_retry_mends_a_single_failure(plain: Gateway, up: Providers) -> None:
+    up.failing.status, up.failing.failures = OK, 1
+    assert spread(plain, "twice", 1, up.failing) == ({OK: 1}, [2])
+
+
+def test_an_entrys_timeout_is_its_own(plain: Gateway, up: Providers) -> None:
+    assert spread(plain, "patience", 1, up.slow) == ({HTTPStatus.REQUEST_TIMEOUT: 1}, [1])
+
+
+def test_a_fallback_is_asked_when_a_model_fails(plain: Gateway, up: Providers) -> None:
+    assert spread(plain, "backed", 5, up.healthy) == ({OK: 5}, [5])
+
+
+def test_fallbacks_are_tried_in_order_to_the_last(plain: Gateway, up: Providers) -> None:
+    assert spread(plain, "far", 2, up.failing, up.healthy) == ({OK: 2}, [16, 2])
+    assert [call.body["model"] for call in up.failing.calls[-8:]] == [
+        call.body["model"] for call in up.failing.calls[-16:-8]
+    ]
+
+
+def test_two_models_may_be_each_others_fallback(plain: Gateway, up: Providers) -> None:
+    assert spread(plain, "one", 2, up.failing, up.other) == ({OK: 2}, [2, 2])
+    assert spread(plain, "two", 2, up.failing, up.other) == ({OK: 2}, [0, 2])
+    up.other.status = HTTPStatus.INTERNAL_SERVER_ERROR
+    assert spread(plain, "one", 1, up.failing, up.other) == ({500: 1}, [1, 1])
+    up.other.status = OK
+    assert plain.chats("one", 2) == {OK: 2}
+
+
+@pytest.mark.parametrize(
+    ("asked", "called"),
+    [
+        ("my/gpt-4o", "gpt-4o"),
+        ("my/org/model", "org/model"),
+        ("openai/o3", "o3"),
+        ("gpt-anything", "gpt-fixed"),
+    ],
+)
+def test_wildcards(plain: Gateway, up: Providers, asked: str, called: str) -> None:
+    assert spread(plain, asked, 1, up.healthy) == ({OK: 1}, [1])
+    assert up.healthy.calls[-1].body["model"] == called
+
+
+def test_parameters_reach_the_provider_as_they_are(plain: Gateway, up: Providers) -> None:
+    plain.chat("verbatim")
+    call = up.healthy.calls[-1]
+    said = {key: call.body[key] for key in ("temperature", "seed", "stop")}
+    assert repr(said) == "{'temperature': 0.5, 'seed': 7, 'stop': ['a']}"
+    assert call.headers["x-team"] == "a"
+    assert call.headers["x-api-key"] == support.KEYS["UNUSED_API_KEY"]
+    assert not {"cooldown_time", "num_retries", "weight", "rpm"} & call.body.keys()
+
+
+def test_info_is_shown_as_it_is(plain: Gateway) -> None:
+    _, answer = plain.call("/v1/model/info", key=plain.key)
+    (info,) = [m["model_info"] for m in answer["data"] if m["model_name"] == "verbatim"]
+    assert (info["mode"], info["input_cost_per_token"]) == ("chat", 0.000001)
+    assert info["our"] == {"notes": [1, None]}
+
+
+# -- What it does where it says so
+
+
+@pytest.fixture(scope="module")
+def apart() -> Iterator[Providers]:
+    """Providers of the gateways below, whose calls the others' retries do not touch."""
+    with providers() as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def told(apart: Providers) -> Iterator[Gateway]:
+    """A gateway whose router sets everything about routing, and that keeps answers."""
+    models = [
+        entry("pair", apart.failing),
+        entry("pair", apart.healthy, weight=0),
+        entry("lone", apart.failing),
+        entry("backed", apart.failing),
+        entry("backed", apart.failing),
+        entry("two", apart.healthy),
+        entry("two", apart.other),
+        entry("slow", apart.slow),
+        entry("rpm pair", apart.healthy, rpm=3, weight=9),
+        entry("rpm pair", apart.other, weight=1),
+        entry("spare", apart.other),
+    ]
+    routing = {
+        "retries": 0,
+        "timeoutSeconds": 1,
+        "allowedFailures": 3,  # LiteLLM's own number, which it takes for not given.
+        "cooldownSeconds": 4,
+        "fallbacks": [{"model": "backed", "to": ["two"]}],
+    }
+    with support.gateway(aiModels=models, routing=routing, cache={"ttlSeconds": 60}) as gateway:
+        yield gateway
+
+
+def test_a_deployment_that_fails_too_often_rests(told: Gateway, apart: Providers) -> None:
+    """After four failures it gets no calls, and four seconds later it gets them again."""
+    answered, (failed, _) = spread(told, "pair", 12, apart.failing, apart.healthy)
+    assert (answered, failed) == ({OK: 12}, 4)
+    apart.failing.status = OK
+    assert spread(told, "pair", 1, apart.failing, apart.healthy)[1] == [0, 1]
+    time.sleep(4)
+    assert spread(told, "pair", 3, apart.failing, apart.healthy) == ({OK: 3}, [3, 0])
+
+
+def test_a_group_that_fails_makes_its_fallback_no_rest(told: Gateway, apart: Providers) -> None:
+    answered, (one, other) = spread(told, "backed", 30, apart.healthy, apart.other)
+    assert (answered, one + other) == ({OK: 30}, 30)
+
+
+def test_a_lone_deployment_does_not_rest_either(told: Gateway, apart: Providers) -> None:
+    assert spread(told, "lone", 10, apart.failing) == ({500: 10}, [10])
+
+
+def test_a_limit_makes_no_other_deployment_rest(told: Gateway, apart: Providers) -> None:
+    within_a_minute()
+    answered, arrived = spread(told, "rpm pair", 30, apart.healthy, apart.other)
+    assert (answered, arrived) == ({OK: 30}, [3, 27])
+
+
+def test_the_routers_timeout_is_for_all(told: Gateway, apart: Providers) -> None:
+    assert spread(told, "slow", 1, apart.slow) == ({HTTPStatus.REQUEST_TIMEOUT: 1}, [1])
+
+
+def test_an_answer_is_kept(told: Gateway, apart: Providers) -> None:
+    before = apart.other.asked
+    assert [told.chat("spare", "the same")[0] for _ in range(3)] == [OK] * 3
+    assert apart.other.asked == before + 1
+    told.chat("spare", "another")
+    assert apart.other.asked == before + 2
+
+
+CHEAP, DEAR = ({"input_cost_per_token": x, "output_cost_per_token": x} for x in (1e-8, 1e-4))
+
+
+@pytest.fixture(scope="module", params=[s for s in get_args(Strategy) if s != "simple-shuffle"])
+def strategy(request: pytest.FixtureRequest, apart: Providers) -> Iterator[tuple[str, Gateway]]:
+    """A gateway of each other strategy."""
+    models = [
+        entry("pair", apart.failing),
+        entry("pair", apart.healthy),
+        entry("slow", apart.slow, timeoutSeconds=1),
+        entry("slow", apart.healthy),
+        entry("lone", apart.failing, maxRetries=0),
+        entry("backed", apart.failing, maxRetries=0),
+        entry("rpm pair", apart.healthy, rpm=3),
+        entry("rpm pair", apart.other),
+        entry("choice", apart.slow, info=DEAR),
+        entry("choice", apart.other, info=CHEAP),
+    ]
+    routing = {"strategy": request.param, "fallbacks": [{"model": "backed", "to": ["pair"]}]}
+    with support.gateway(aiModels=models, routing=routing) as gateway:
+        yield request.param, gateway
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_each_strategy_finds_the_healthy_deployment(
+    strategy: tuple[str, Gateway], apart: Providers, status: int
+) -> None:
+    apart.failing.status = status
+    answered, (went_well,) = spread(strategy[1], "pair", 15, apart.healthy)
+    assert (answered, went_well) == ({OK: 15}, 15)
+
+
+def test_each_strategy_gets_round_one_that_is_slow(
+    strategy: tuple[str, Gateway], apart: Providers
+) -> None:
+    assert spread(strategy[1], "slow", 6, apart.healthy) == ({OK: 6}, [6])
+
+
+def test_each_strategy_keeps_a_limit_and_goes_on(
+    strategy: tuple[str, Gateway], apart: Providers
+) -> None:
+    within_a_minute()
+    answered, (limited, rest) = spread(strategy[1], "rpm pair", 20, apart.healthy, apart.other)
+    assert answered == {OK: 20}
+    assert limited <= 3
+    assert limited + rest == 20
+
+
+def test_each_strategy_falls_back_and_never_rests_what_stands_alone(
+    strategy: tuple[str, Gateway], apart: Providers
+) -> None:
+    assert strategy[1].chats("backed", 12) == {OK: 12}
+    assert spread(strategy[1], "lone", 4, apart.failing) == ({500: 4}, [4])
+
+
+def test_each_strategy_chooses_by_what_it_has_seen(
+    strategy: tuple[str, Gateway], apart: Providers
+) -> None:
+    """The one that is slow, dear, and says that it used many tokens gets the smaller part."""
+    name, gateway = strategy
+    apart.slow.delay, apart.slow.tokens = 0.5, 1000
+    within_a_minute()
+    at_once = 4 if name == "least-busy" else 1
+    answered, (worse, better) = spread(
+        gateway, "choice", 20, apart.slow, apart.other, at_once=at_once
+    )
+    assert answered == {OK: 20}
+    assert better > 2 * worse
+
+
+# -- Several pods
+
+
+@dataclass
+class Fleet:
+    """Two pods of one router, and the Redis server that they share."""
+
+    pods: tuple[Gateway, Gateway]
+    redis: Redis
+
+
+@pytest.fixture(scope="module")
+def fleet(apart: Providers) -> Iterator[Fleet]:
+    models = [
+        entry("rpm", apart.healthy, rpm=6),
+        entry("tpm", apart.healthy, tpm=60),
+        entry("pair", apart.failing),
+        entry("pair", apart.healthy, weight=0),
+        entry("spare", apart.other),
+        entry("parallel", apart.slow, maxParallelRequests=1),
+    ]
+    spec: Manifest = {
+        "aiModels": models,
+        "auth": {"masterKeySecretRef": {"name": "master", "key": "key"}},
+        "cache": {"ttlSeconds": 60},
+        "routing": {
+            "retries": 0,
+            "allowedFailures": 3,
+            "cooldownSeconds": 60,
+        },
+    }
+    password = "redis-of-the-test"
+    secrets = [
+        secret("master", "team", key="sk-of-both"),
+        secret("redis", "team", password=password),
+        secret("litellm-secrets", "team", **support.KEYS),
+    ]
+    with Redis(password) as redis, ExitStack() as stack:
+        shared = {
+            "host": "127.0.0.1",
+            "port": redis.port,
+            "passwordSecretRef": {"name": "redis", "key": "password"},
+        }
+        one, two = (World(router(port=free_port(), redis=shared, **spec)) for _ in range(2))
+        pods = [
+            stack.enter_context(support.running(world, *secrets, key="sk-of-both"))
+            for world in (one, two)
+        ]
+        yield Fleet((pods[0], pods[1]), redis)
+
+
+def both(fleet: Fleet, model: str, calls: int, *, pause: float = 0) -> Counter[int]:
+    """Calls of a model, by turns at the one pod and at the other, with pauses in seconds."""
+    answered = Counter[int]()
+    for i in range(calls):
+        answered[fleet.pods[i % 2].chat(model)[0]] += 1
+        time.sleep(pause)
+    return answered
+
+
+def test_pods_share_a_limit(fleet: Fleet, apart: Providers) -> None:
+    before = apart.healthy.asked
+    apart.healthy.tokens = 10
+    within_a_minute()
+    assert both(fleet, "rpm", 12) == {OK: 6, TOO_MANY: 6}
+    # Tokens are counted after the answer.
+    assert both(fleet, "tpm", 12, pause=0.3) == {OK: 6, TOO_MANY: 6}
+    assert apart.healthy.asked == before + 12
+
+
+def test_pods_share_failures_and_rests(fleet: Fleet, apart: Providers) -> None:
+    """By itself each pod would let four calls fail before the deployment rests."""
+    before = apart.failing.asked
+    assert both(fleet, "pair", 12, pause=0.3) == {OK: 12}
+    assert apart.failing.asked <= before + 5
+
+
+def test_pods_share_answers(fleet: Fleet, apart: Providers) -> None:
+    before = apart.other.asked
+    for pod in fleet.pods:
+        assert pod.chat("spare", "once for all")[0] == OK
+    assert apart.other.asked == before + 1
+
+
+def test_each_pod_counts_calls_at_once_by_itself(fleet: Fleet, apart: Providers) -> None:
+    apart.slow.delay = 1
+    with ThreadPoolExecutor(2) as clients:
+        answered = list(clients.map(lambda pod: pod.chat("parallel")[0], fleet.pods))
+    assert answered == [OK, OK]
+    assert apart.slow.busiest == 2
+
+
+def test_no_password_of_redis_is_in_a_log(fleet: Fleet) -> None:
+    for pod in fleet.pods:
+        assert "redis-of-the-test" not in pod.pod.log()
+
+
+def test_without_redis_each_pod_counts_by_itself(fleet: Fleet) -> None:
+    """The last of these tests: the server does not come back."""
+    fleet.redis.stop()
+    assert both(fleet, "spare", 4) == {OK: 4}
+    within_a_minute()
+    assert fleet.pods[0].chats("rpm", 8)[OK] <= 6
