@@ -29,7 +29,7 @@ COPIES = {
     EXAMPLES / "composition.yaml": ROOT / "package" / "configuration" / "composition.yaml",
     EXAMPLES / "install" / "3-rbac.yaml": ROOT / "package" / "rbac.yaml",
 }
-ROUTERS = ("modelrouter", "enterprise", "self-hosted", "two-accounts", "claim")
+ROUTERS = ("modelrouter", "enterprise", "resilient", "self-hosted", "two-accounts", "claim")
 """The examples that are ModelRouters; each renders to a golden file."""
 
 HEADER = "# Generated from package/configuration/definition.yaml by: python -m tests.generate\n"

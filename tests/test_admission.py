@@ -126,6 +126,37 @@ def largest(count: int = 1000) -> Manifest:
     return case_router({"name": "largest", "spec": {"aiModels": models}})
 
 
+def largest_routing() -> Manifest:
+    """A router with as many models and fallbacks as the API allows, all of the longest names."""
+    names_ = [f"{i:04}".ljust(256, "a") for i in range(1000)]
+    limits = ("rpm", "tpm", "maxParallelRequests", "weight", "timeoutSeconds", "maxRetries")
+    models = [
+        {
+            "name": f"p/{i:04}",
+            "alias": name,
+            **dict.fromkeys(limits, 10),
+            "parameters": {f"p{n}": n for n in range(10)},
+            "info": {"mode": "chat"},
+        }
+        for i, name in enumerate(names_)
+    ]
+    # Of the last, which are found last.
+    fallbacks = [{"model": names_[-i], "to": names_[-i - 9 : -i - 1]} for i in range(1, 65)]
+    spec = {"aiModels": models, "routing": {"retries": 10, "fallbacks": fallbacks}}
+    return case_router({"name": "largest-routing", "spec": spec})
+
+
+def test_the_largest_routing_is_created_and_taken(api: Client) -> None:
+    """What a rule costs at run time is another limit than its estimate."""
+    manifest = largest_routing()
+    api.create(manifest, dry_run=True)
+    assert World({**manifest, "metadata": {"name": "r", "namespace": "t"}}).call().refusal is None
+    fallbacks = manifest["spec"]["routing"]["fallbacks"]
+    fallbacks.append({"model": manifest["spec"]["aiModels"][0]["alias"], "to": ["p/0001"]})
+    with pytest.raises(ApiError, match="Too many: 65: must have at most 64 items"):
+        api.create(manifest, dry_run=True)
+
+
 def test_the_largest_router_is_created(api: Client) -> None:
     created = api.create(largest())
     assert len(created["spec"]["aiModels"]) == 1000
@@ -246,7 +277,8 @@ def test_the_pods_meet_the_restricted_standard(
     pod = pod_of(composed[names.DEPLOYMENT])
     created = apiserver.create(pod, dry_run=True)
     container = created["spec"]["containers"][0]
-    assert created["spec"]["automountServiceAccountToken"] is False
+    named = "serviceAccountName" in pod["spec"]
+    assert created["spec"]["automountServiceAccountToken"] is named
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     del pod["spec"]["securityContext"]
     with pytest.raises(ApiError, match='violates PodSecurity "restricted'):

@@ -2,6 +2,7 @@
 slow or well, and count what arrives.
 """
 
+import base64
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,11 +14,15 @@ from itertools import count
 from typing import get_args
 
 import pytest
+import yaml
 
+from function import names
 from function.api.routing import Strategy
 from function.composition import Manifest
+from tests.generate import GOLDEN
 from tests.support import gateway as support
 from tests.support.gateway import Gateway, within_a_minute
+from tests.support.kubelet import Pod
 from tests.support.processes import free_port
 from tests.support.redis_server import Redis
 from tests.support.upstream import Upstream
@@ -387,7 +392,11 @@ def told(apart: Providers) -> Iterator[Gateway]:
         "cooldownSeconds": 4,
         "fallbacks": [{"model": "backed", "to": ["two"]}],
     }
-    with support.gateway(aiModels=models, routing=routing, cache={"ttlSeconds": 60}) as gateway:
+    nicknames = {"router_settings": {"model_group_alias": {"nick": "spare", "gone": "spare"}}}
+    config = {"merge": nicknames, "remove": ["/router_settings/model_group_alias/gone"]}
+    with support.gateway(
+        aiModels=models, routing=routing, cache={"ttlSeconds": 60}, config=config
+    ) as gateway:
         yield gateway
 
 
@@ -426,6 +435,11 @@ def test_an_answer_is_kept(told: Gateway, apart: Providers) -> None:
     assert apart.other.asked == before + 1
     told.chat("spare", "another")
     assert apart.other.asked == before + 2
+
+
+def test_the_configuration_is_as_the_router_has_merged_it(told: Gateway) -> None:
+    assert told.chats("nick", 1) == {OK: 1}
+    assert told.chats("gone", 1) == {HTTPStatus.BAD_REQUEST: 1}
 
 
 CHEAP, DEAR = ({"input_cost_per_token": x, "output_cost_per_token": x} for x in (1e-8, 1e-4))
@@ -496,6 +510,50 @@ def test_each_strategy_chooses_by_what_it_has_seen(
     )
     assert answered == {OK: 20}
     assert better > 2 * worse
+
+
+# -- The example
+
+
+def test_the_example_goes_on_when_a_provider_fails() -> None:
+    """The golden file is what is run, with hosts of this test in place of the providers'."""
+    rendered = list(yaml.safe_load_all((GOLDEN / "resilient.yaml").read_text()))
+    objects = {document["kind"]: document for document in rendered}
+    master_key = objects["Secret"]["data"][names.MASTER_KEY_VARIABLE]
+    keys = secret("litellm-secrets", "default", **support.KEYS)
+    with Upstream() as openai, Upstream() as azure, Upstream() as mistral:
+        bases = {"openai": f"{openai.url}/v1", "azure": azure.url, "mistral": f"{mistral.url}/v1"}
+        config = yaml.safe_load(objects["ConfigMap"]["data"][names.CONFIG_KEY])
+        for model in config["model_list"]:
+            provider = model["litellm_params"]["model"].partition("/")[0]
+            model["litellm_params"]["api_base"] = bases[provider]
+        objects["ConfigMap"]["data"][names.CONFIG_KEY] = yaml.safe_dump(config)
+        with Pod(
+            objects["Deployment"],
+            config_maps=[objects["ConfigMap"]],
+            secrets=[objects["Secret"], keys],
+        ) as pod:
+            pod.wait_ready()
+            gateway = Gateway(pod, base64.b64decode(master_key).decode())
+            everywhere = (openai, azure, mistral)
+            within_a_minute(30)
+            answered, (most, fewer, none) = spread(gateway, "gpt-4o", 60, *everywhere)
+            assert (answered, most + fewer, none) == ({OK: 60}, 60, 0)
+            assert most > fewer > 0
+            answered, (rest, _, none) = spread(gateway, "gpt-4o", 120, *everywhere, at_once=4)
+            assert (answered, most + rest, none) == ({OK: 120}, 100, 0)
+
+            openai.status = HTTPStatus.INTERNAL_SERVER_ERROR
+            assert spread(gateway, "gpt-4o", 10, azure, mistral) == ({OK: 10}, [10, 0])
+            azure.status = HTTPStatus.UNAUTHORIZED
+            assert spread(gateway, "gpt-4o", 10, mistral) == ({OK: 10}, [10])
+            mistral.status = HTTPStatus.SERVICE_UNAVAILABLE
+            assert OK not in gateway.chats("gpt-4o", 1)
+            azure.status = OK
+            assert spread(gateway, "mistral-large", 10, azure) == ({OK: 10}, [10])
+            mistral.status = OK
+            assert gateway.chat("mistral-large")[0] == OK
+            assert mistral.calls[-1].body["temperature"] == 0.5
 
 
 # -- Several pods

@@ -135,7 +135,7 @@ _config = st.fixed_dictionaries(
     },
 )
 
-_plain_specs = st.fixed_dictionaries(
+_plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=str)},
     optional={
         "port": st.integers(1, 65535),

@@ -1,0 +1,536 @@
+"""The config.yaml that is composed: what each field puts into it, and the router's last word."""
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+
+from function import names
+from function.composition import Composition, Manifest
+from function.literals import REFERENCE
+from tests.support.world import World, router, secret
+
+
+def composed(**spec: Any) -> Composition:  # noqa: ANN401
+    return World(router(**spec)).reconcile()
+
+
+def config(**spec: Any) -> Manifest:  # noqa: ANN401
+    """The configuration of a router that is composed."""
+    answer = composed(**spec)
+    assert answer.refusal is None, answer.refusal
+    text = answer.resources[names.CONFIG_MAP].manifest["data"][names.CONFIG_KEY]
+    loaded: Manifest = yaml.safe_load(text)
+    return loaded
+
+
+def said(answer: Composition, reason: str) -> list[str]:
+    return [result.message for result in answer.results if result.reason == reason]
+
+
+PAIR: list[Manifest] = [{"name": "openai/a", "alias": "x"}, {"name": "openai/b", "alias": "x"}]
+LONE: list[Manifest] = [{"name": "openai/a"}]
+TWO = [*LONE, {"name": "openai/b"}]
+BACKED = {"fallbacks": [{"model": "openai/a", "to": ["openai/b"]}]}
+
+
+# -- Limits and shares
+
+
+ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
+    ("a lone model says nothing", {"aiModels": LONE}, [{}]),
+    ("each of a group has its weight", {"aiModels": PAIR}, [{"weight": 1}, {"weight": 1}]),
+    (
+        "a given one, 0 too, is kept",
+        {"aiModels": [{**PAIR[0], "weight": 0}, PAIR[1]]},
+        [{"weight": 0}, {"weight": 1}],
+    ),
+    (
+        "no limit of calls at once follows from another limit",
+        {"aiModels": [{**LONE[0], "rpm": 5}]},
+        [{"rpm": 5, "max_parallel_requests": 0}],
+    ),
+    (
+        "but for one that is given",
+        {"aiModels": [{**LONE[0], "tpm": 5, "maxParallelRequests": 2}]},
+        [{"tpm": 5, "max_parallel_requests": 2}],
+    ),
+    (
+        "an entry's timeout and retries are its own",
+        {"aiModels": [{**LONE[0], "timeoutSeconds": 5, "maxRetries": 0}]},
+        [{"timeout": 5, "num_retries": 0}],
+    ),
+    (
+        "a lone model with a fallback goes on to it at once",
+        {"aiModels": TWO, "routing": BACKED},
+        [{"num_retries": 0}, {}],
+    ),
+    (
+        "unless the router says how often to retry",
+        {"aiModels": TWO, "routing": {**BACKED, "retries": 2}},
+        [{}, {}],
+    ),
+    (
+        "where deployments rest, models with fallbacks do not, nor those they go to",
+        {"aiModels": TWO, "routing": {**BACKED, "retries": 2, "cooldownSeconds": 9}},
+        [{"cooldown_time": 0}, {"cooldown_time": 0}],
+    ),
+    (
+        "under another strategy those do, as there is no other failover",
+        {"aiModels": TWO, "routing": {**BACKED, "retries": 2, "strategy": "least-busy"}},
+        [{"cooldown_time": 0}, {}],
+    ),
+    (
+        "nor does a group with a limit",
+        {"aiModels": [{**PAIR[0], "rpm": 1}, PAIR[1]], "routing": {"allowedFailures": 1}},
+        [
+            {"rpm": 1, "max_parallel_requests": 0, "weight": 1, "cooldown_time": 0},
+            {"weight": 1, "cooldown_time": 0},
+        ],
+    ),
+    (
+        "parameters have the last word",
+        {"aiModels": [{**PAIR[0], "parameters": {"cooldown_time": 7, "api_key": "os.environ/K"}}]},
+        [{"cooldown_time": 7}],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "params"), [row[1:] for row in ENTRIES], ids=[r[0] for r in ENTRIES]
+)
+def test_what_an_entry_says(spec: Manifest, params: list[Manifest]) -> None:
+    found = config(**spec)["model_list"]
+    own = {"model", "api_key"}
+    shown = [{k: v for k, v in m["litellm_params"].items() if k not in own} for m in found]
+    assert shown == params
+
+
+SETTINGS: list[tuple[str, Manifest, Manifest]] = [
+    (
+        "by itself",
+        {},
+        {"enable_weighted_failover": True, "disable_cooldowns": True, "num_retries": 2},
+    ),
+    (
+        "with rests",
+        {"routing": {"allowedFailures": 2}},
+        {
+            "enable_weighted_failover": True,
+            "allowed_fails": 2,
+            "cooldown_time": 5,
+            "num_retries": 2,
+        },
+    ),
+    (
+        "with their length alone",
+        {"routing": {"cooldownSeconds": 60}},
+        {
+            "enable_weighted_failover": True,
+            "allowed_fails": 0,
+            "cooldown_time": 60,
+            "num_retries": 2,
+        },
+    ),
+    (
+        "without any, whatever else is said",
+        {"routing": {"allowedFailures": 2, "cooldownSeconds": 0, "retries": 0}},
+        {"enable_weighted_failover": True, "disable_cooldowns": True, "num_retries": 0},
+    ),
+    (
+        "another strategy rests, and asks a group again",
+        {"aiModels": PAIR, "routing": {"strategy": "least-busy"}},
+        {
+            "allowed_fails": 0,
+            "cooldown_time": 5,
+            "num_retries": 2,
+            "fallbacks": [{"x": [{"model": "x", "num_retries": 2}]}],
+        },
+    ),
+    (
+        "before it goes on to other models",
+        {
+            "aiModels": [*PAIR, *LONE],
+            "routing": {
+                "strategy": "least-busy",
+                "cooldownSeconds": 0,
+                "fallbacks": [{"model": "x", "to": ["openai/a"]}],
+            },
+        },
+        {
+            "disable_cooldowns": True,
+            "num_retries": 2,
+            "fallbacks": [{"x": [{"model": "x", "num_retries": 2}, "openai/a"]}],
+        },
+    ),
+    (
+        "large groups are gone through to the end",
+        {"aiModels": [{"name": f"openai/{i}", "alias": "x"} for i in range(9)]},
+        {
+            "enable_weighted_failover": True,
+            "disable_cooldowns": True,
+            "num_retries": 2,
+            "max_fallbacks": 9,
+        },
+    ),
+    (
+        "limits are checked before a call",
+        {"aiModels": [{**LONE[0], "tpm": 1}]},
+        {
+            "enable_weighted_failover": True,
+            "disable_cooldowns": True,
+            "num_retries": 2,
+            "optional_pre_call_checks": ["enforce_model_rate_limits"],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings"), [row[1:] for row in SETTINGS], ids=[row[0] for row in SETTINGS]
+)
+def test_what_the_router_settings_say(spec: Manifest, settings: Manifest) -> None:
+    found = config(**spec)["router_settings"]
+    strategy = spec.get("routing", {}).get("strategy", "simple-shuffle")
+    assert found == {"routing_strategy": strategy, **settings}
+
+
+def test_litellms_own_number_of_failures_is_no_less_meant() -> None:
+    """Where it equals the default, LiteLLM takes it for not given."""
+    found = config(routing={"allowedFailures": 3})
+    assert found["router_settings"]["allowed_fails"] == 3
+    assert found["litellm_settings"]["allowed_fails"] != 3
+
+
+def test_the_order_of_fallbacks_has_no_meaning_but_that_of_their_models_has() -> None:
+    models = [{"name": f"openai/{name}"} for name in "abc"]
+    one = {"model": "openai/a", "to": ["openai/c", "openai/b"]}
+    other = {"model": "openai/b", "to": ["openai/a"]}
+    texts = [
+        config(aiModels=models, routing={"fallbacks": f}) for f in ([one, other], [other, one])
+    ]
+    assert texts[0] == texts[1]
+    assert texts[0]["router_settings"]["fallbacks"] == [
+        {"openai/a": ["openai/c", "openai/b"]},
+        {"openai/b": ["openai/a"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("routing", "entry", "seconds"),
+    [
+        ({}, {}, 3 * 600 + 2 * 8),
+        ({"timeoutSeconds": 60, "retries": 0}, {}, 60),
+        ({"timeoutSeconds": 60, "retries": 0}, {"timeoutSeconds": 300, "maxRetries": 1}, 608),
+        ({"retries": 0}, {"timeoutSeconds": 3600}, 3600),
+    ],
+)
+def test_a_pod_that_stops_waits_for_the_longest_call(
+    routing: Manifest, entry: Manifest, seconds: int
+) -> None:
+    answer = composed(aiModels=[{**LONE[0], **entry}], routing=routing)
+    pod = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == seconds + 30
+    assert config(routing=routing)["litellm_settings"]["request_timeout"] == routing.get(
+        "timeoutSeconds", 600
+    )
+
+
+# -- Redis and the cache
+
+REDIS = {"host": "redis.infra.svc", "passwordSecretRef": {"name": "redis", "key": "password"}}
+WHERE = {"host": "redis.infra.svc", "port": 6379, "password": f"{REFERENCE}REDIS_PASSWORD"}
+
+
+def test_redis_is_for_the_router_and_the_cache() -> None:
+    found = config(redis=REDIS, cache={})
+    assert {k: v for k, v in found["router_settings"].items() if k.startswith("redis")} == {
+        f"redis_{key}": value for key, value in WHERE.items()
+    }
+    assert found["litellm_settings"]["cache"] is True
+    assert found["litellm_settings"]["cache_params"] == {"type": "redis", "ttl": 300, **WHERE}
+
+
+def test_without_it_answers_are_kept_by_each_pod() -> None:
+    found = config(cache={"ttlSeconds": 9})["litellm_settings"]
+    assert found["cache_params"] == {"type": "local", "ttl": 9}
+
+
+@pytest.mark.parametrize("off", [{"enabled": False}, {"enabled": False, "host": "h"}])
+def test_what_is_switched_off_leaves_nothing(off: Manifest) -> None:
+    plain, answer = composed(), composed(redis=off, cache={"enabled": False, "ttlSeconds": 9})
+    assert answer.status["configHash"] == plain.status["configHash"]
+    assert answer.requirements == plain.requirements
+
+
+def test_the_password_comes_from_its_secret_and_its_change_rolls_the_pods() -> None:
+    world = World(router(redis=REDIS))
+    missing = world.reconcile()
+    (condition,) = (c for c in missing.conditions if c.type == names.CREDENTIALS_PRESENT)
+    assert "password in Secret 'redis'" in condition.message
+    hashes = [secret_hash(missing)]
+    for password in ("one", "two"):
+        world.add(secret("redis", password=password), secret("litellm-secrets", OPENAI_API_KEY="k"))
+        answer = world.reconcile()
+        hashes.append(secret_hash(answer))
+        (condition,) = (c for c in answer.conditions if c.type == names.CREDENTIALS_PRESENT)
+        assert condition.status == "True"
+    assert len(set(hashes)) == 3
+    pod = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    ref = {"name": "redis", "key": "password", "optional": True}
+    assert {"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": ref}} in pod["containers"][0][
+        "env"
+    ]
+
+
+def secret_hash(answer: Composition) -> str:
+    template = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]
+    found: str = template["metadata"]["annotations"][names.ANNOTATION_SECRET_HASH]
+    return found
+
+
+# -- What stands alone
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"aiModels": PAIR}, None),
+        ({"aiModels": TWO, "routing": BACKED}, "'openai/b': a single deployment and no fallback"),
+        (
+            {"aiModels": [{"name": f"openai/{i}"} for i in range(8)]},
+            "'openai/0', 'openai/1', 'openai/2', 'openai/3', 'openai/4', and 3 more: a single",
+        ),
+    ],
+)
+def test_it_is_said_what_nothing_stands_in_for(spec: Manifest, sentence: str | None) -> None:
+    answer = composed(**spec)
+    lone = [r for r in answer.results if r.reason == names.EVENT_LONE]
+    assert [result.severity for result in lone] == ([] if sentence is None else ["Normal"])
+    if sentence is not None:
+        assert lone[0].message.startswith(sentence)
+        assert lone[0].message in answer.conditions[0].message
+
+
+# -- Keys that LiteLLM does not know
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        (
+            {"parameters": {"temprature": 1}},
+            "openai/a: parameters.temprature is unknown to LiteLLM 1.108; did you mean "
+            "temperature?",
+        ),
+        (
+            {"info": {"input_cost_per_tokn": 1}, "alias": "gpt"},
+            "gpt: info.input_cost_per_tokn is unknown to LiteLLM 1.108; did you mean "
+            "input_cost_per_token",
+        ),
+        ({"parameters": {"top_a": 1, "my_own": 1}, "info": {"team": "a"}}, None),
+        ({"parameters": {"temperature": 1, "extra_body": {"tempratur": 1}}}, None),
+    ],
+)
+def test_a_slip_of_the_pen_is_told(entry: Manifest, sentence: str | None) -> None:
+    """Providers have parameters of their own: nothing is said where nothing is near."""
+    found = said(composed(aiModels=[{**LONE[0], **entry}]), names.EVENT_MODELS)
+    assert len(found) == (0 if sentence is None else 1)
+    assert not found or found[0].startswith(str(sentence))
+
+
+def test_of_many_slips_a_few_are_told() -> None:
+    models = [
+        {"name": f"openai/{i}", "parameters": {f"temperature{i}{j}": 1 for j in range(64)}}
+        for i in range(50)
+    ]
+    found = said(composed(aiModels=models), names.EVENT_MODELS)
+    assert len(found) == 6
+    assert found[-1] == "And 45 more."
+
+
+# -- The last word
+
+
+CHANGES: list[tuple[str, Manifest, list[str]]] = [
+    ("nothing is nothing", {}, []),
+    (
+        "what is added is not told",
+        {"merge": {"litellm_settings": {"drop_params": True, "success_callback": ["langfuse"]}}},
+        [],
+    ),
+    (
+        "what is replaced is",
+        {"merge": {"litellm_settings": {"request_timeout": 60}}},
+        ["config.merge replaces /litellm_settings/request_timeout."],
+    ),
+    (
+        "by a null too",
+        {"merge": {"router_settings": {"num_retries": None}}},
+        ["config.merge replaces /router_settings/num_retries."],
+    ),
+    ("but not what stays the same", {"merge": {"litellm_settings": {"request_timeout": 600}}}, []),
+    (
+        "what a list loses is named",
+        {"merge": {"router_settings": {"optional_pre_call_checks": ["prompt_caching"]}}},
+        [
+            "config.merge replaces /router_settings/optional_pre_call_checks.",
+            "config.merge takes enforce_model_rate_limits out of "
+            "/router_settings/optional_pre_call_checks.",
+        ],
+    ),
+    (
+        "not where it has it too",
+        {
+            "merge": {
+                "router_settings": {
+                    "optional_pre_call_checks": ["prompt_caching", "enforce_model_rate_limits"]
+                }
+            }
+        },
+        ["config.merge replaces /router_settings/optional_pre_call_checks."],
+    ),
+    (
+        "what is removed is told, and what was not there",
+        {"remove": ["/router_settings/num_retries", "/router_settings/no~1such", "/model_list/7"]},
+        [
+            "config.remove takes out /router_settings/num_retries.",
+            "config.remove names /router_settings/no~1such, /model_list/7, where nothing is.",
+        ],
+    ),
+    (
+        "a key that LiteLLM ignores is",
+        {"merge": {"router_settings": {"num_retrys": 1}}},
+        [
+            "config.merge: /router_settings/num_retrys is unknown to LiteLLM 1.108; did you mean "
+            "num_retries?"
+        ],
+    ),
+    (
+        "in each section and at the top",
+        {
+            "merge": {
+                "litellm_setting": {},
+                "general_settings": {"zzz": 1},
+                "litellm_settings": {"cache_params": {"namespac": 1}},
+            }
+        },
+        [
+            "config.merge: /litellm_setting is unknown to LiteLLM 1.108; did you mean "
+            "litellm_settings?",
+            "config.merge: /general_settings/zzz is unknown to LiteLLM 1.108.",
+            "config.merge: /litellm_settings/cache_params/namespac is unknown to LiteLLM 1.108; "
+            "did you mean namespace?",
+        ],
+    ),
+    (
+        "many are counted",
+        {"remove": [f"/{i}" for i in range(9)]},
+        ["config.remove names /0, /1, /2, /3, /4, and 4 more, where nothing is."],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentences"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
+)
+def test_what_is_overridden_is_told(wanted: Manifest, sentences: list[str]) -> None:
+    answer = composed(aiModels=[{**LONE[0], "rpm": 1}], config=wanted)
+    assert said(answer, names.EVENT_CONFIG) == sentences
+    for sentence in sentences:
+        assert sentence in answer.conditions[0].message
+
+
+def test_it_is_merged_and_then_removed_and_numbers_keep_their_kind() -> None:
+    found = config(
+        config={
+            "merge": {
+                "litellm_settings": {"a": {"b": 1, "c": 0.5, "d": [1, None, {"e": None}]}},
+                "router_settings": {"num_retries": None, "timeout": 7},
+            },
+            "remove": ["/litellm_settings/a/b", "/litellm_settings/request_timeout"],
+        }
+    )
+    assert repr(found["litellm_settings"]) == repr({"a": {"c": 0.5, "d": [1, None, {"e": None}]}})
+    assert found["router_settings"]["timeout"] == 7
+    assert "num_retries" not in found["router_settings"]
+
+
+def test_it_changes_the_hash_and_nothing_that_is_kept_between_calls() -> None:
+    spec: Manifest = {"config": {"merge": {"litellm_settings": {"drop_params": True}}}}
+    before = copy.deepcopy(spec)
+    one, plain, again = composed(**spec), composed(), composed(**spec)
+    assert spec == before
+    assert one.status["configHash"] == again.status["configHash"] != plain.status["configHash"]
+
+
+BROKEN: list[tuple[str, Manifest, str]] = [
+    ("no models", {"remove": ["/model_list"]}, "/model_list is no list of models any more"),
+    ("by a merge", {"merge": {"model_list": {}}}, "/model_list is no list of models any more"),
+    ("not one", {"remove": ["/model_list/0"]}, "/model_list is no list of models any more"),
+    (
+        "one without a name",
+        {"remove": ["/model_list/0/model_name"]},
+        "/model_list/0/model_name is no name of a model any more",
+    ),
+    (
+        "one that calls nothing",
+        {"remove": ["/model_list/0/litellm_params"]},
+        "/model_list/0/litellm_params/model is no name of a model any more",
+    ),
+    (
+        "one that is nothing",
+        {"merge": {"model_list": ["openai/a"]}},
+        "/model_list/0/model_name is no name of a model any more",
+    ),
+    (
+        "a limit that drops it",
+        {
+            "merge": {
+                "model_list": [
+                    {"model_name": "a", "litellm_params": {"model": "openai/a", "rpm": "abc"}}
+                ]
+            }
+        },
+        "/model_list/0/litellm_params/rpm is no number",
+    ),
+    (
+        "no master key",
+        {"remove": ["/general_settings"]},
+        "/general_settings/master_key is gone, and LiteLLM does not start without",
+    ),
+    ("a section", {"merge": {"router_settings": []}}, "/router_settings is no object any more"),
+    (
+        "a number",
+        {"merge": {"router_settings": {"num_retries": "lots"}}},
+        "/router_settings/num_retries is no number",
+    ),
+    (
+        "a strategy",
+        {"merge": {"router_settings": {"routing_strategy": "round-robin"}}},
+        "/router_settings/routing_strategy is none of ",
+    ),
+    (
+        "a check that LiteLLM ignores",
+        {"merge": {"router_settings": {"optional_pre_call_checks": ["enforce_limits"]}}},
+        "/router_settings/optional_pre_call_checks holds something else than ",
+    ),
+    (
+        "fallbacks of another form",
+        {"merge": {"router_settings": {"fallbacks": [{"a": ["b"], "c": ["d"]}]}}},
+        "/router_settings/fallbacks is no list of objects with one model each",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN]
+)
+def test_what_litellm_could_not_use_is_refused(wanted: Manifest, sentence: str) -> None:
+    answer = composed(config=wanted)
+    assert answer.refusal is not None
+    assert not answer.resources
+    assert answer.refusal.reason == names.REASON_CONFIG_BROKEN
+    assert answer.refusal.message.startswith(f"spec.config: with it, {sentence}")
+    assert answer.refusal.message.endswith(": mend merge or remove.")

@@ -1,0 +1,112 @@
+"""No field of the API is dead: each changes what is composed."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from function.composition import Manifest
+from tests.generate import SOURCE
+from tests.support.world import World, router
+
+SPEC: Manifest = yaml.safe_load(SOURCE.read_text())["spec"]["versions"][0]["schema"][
+    "openAPIV3Schema"
+]["properties"]["spec"]
+CASES: list[Manifest] = yaml.safe_load((Path(__file__).parent / "admission.yaml").read_text())
+(EVERYTHING,) = (case["spec"] for case in CASES if case["why"] == "everything at once")
+
+Steps = tuple[str, ...]
+"""The way to a field: names, `[]` for an item of a list, `*` for a member of a map."""
+
+
+def fields(schema: Manifest, path: Steps = ()) -> Iterator[tuple[Steps, Manifest]]:
+    """All fields without fields of their own, with their schemas."""
+    if "properties" in schema:
+        for name, field in schema["properties"].items():
+            yield from fields(field, (*path, name))
+    elif "items" in schema:
+        yield from fields(schema["items"], (*path, "[]"))
+    elif isinstance(schema.get("additionalProperties"), dict):
+        yield from fields(schema["additionalProperties"], (*path, "*"))
+    else:
+        yield path, schema
+
+
+def places(value: Any, steps: Steps) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401
+    """Where a value has the field: names and indices."""
+    if not steps:
+        yield ()
+        return
+    step, rest = steps[0], steps[1:]
+    match value:
+        case list() if step == "[]":
+            keys: Any = range(len(value))
+        case dict():
+            keys = value if step == "*" else [step] if step in value else []
+        case _:
+            keys = []
+    for key in keys:
+        for tail in places(value[key], rest):
+            yield (key, *tail)
+
+
+def others(schema: Manifest, value: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Other values of a field, which the API may refuse all the same."""
+    match value:
+        case bool():
+            yield not value
+        case int():
+            yield from (value + 1, value - 1)
+        case str():
+            yield from (one for one in schema.get("enum", [f"{value}x"]) if one != value)
+
+
+def variants(place: tuple[Any, ...], schema: Manifest) -> Iterator[Manifest]:
+    """The spec that has everything without the field, with another value, or with it alone."""
+    *way, last = place
+    value = at(EVERYTHING, place)
+    if isinstance(last, str):
+        without = copy.deepcopy(EVERYTHING)
+        del at(without, way)[last]
+        yield without
+    for other in others(schema, value):
+        changed = copy.deepcopy(EVERYTHING)
+        at(changed, way)[last] = other
+        yield changed
+        alone = copy.deepcopy(EVERYTHING)
+        if way and isinstance(at(alone, way), dict):
+            at(alone, way[:-1])[way[-1]] = {last: other}
+            yield alone
+
+
+def at(value: Any, place: Any) -> Any:  # noqa: ANN401
+    for key in place:
+        value = value[key]
+    return value
+
+
+def composed(spec: Manifest) -> Manifest | None:
+    """What a spec composes; None where it is refused."""
+    answer = World(router(**copy.deepcopy(spec))).reconcile()
+    if answer.refusal is not None:
+        return None
+    return {name: composed.manifest for name, composed in answer.resources.items()}
+
+
+FIELDS = dict(fields(SPEC))
+
+
+@pytest.mark.parametrize("path", FIELDS, ids=".".join)
+def test_each_field_changes_what_is_composed(path: Steps) -> None:
+    found = list(places(EVERYTHING, path))
+    assert found, "the case with everything does not set it"
+    whole = composed(EVERYTHING)
+    assert whole is not None
+    assert any(
+        (answer := composed(variant)) is not None and answer != whole
+        for place in found
+        for variant in variants(place, FIELDS[path])
+    )
