@@ -107,6 +107,7 @@ def test_what_an_entry_says(spec: Manifest, params: list[Manifest]) -> None:
     assert shown == params
 
 
+AGAIN = [{"model": "x", "num_retries": 2}]
 SETTINGS: list[tuple[str, Manifest, Manifest]] = [
     (
         "by itself",
@@ -145,7 +146,7 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
             "allowed_fails": 0,
             "cooldown_time": 5,
             "num_retries": 2,
-            "fallbacks": [{"x": [{"model": "x", "num_retries": 2}]}],
+            "fallbacks": [{"x": AGAIN}],
         },
     ),
     (
@@ -161,7 +162,7 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
         {
             "disable_cooldowns": True,
             "num_retries": 2,
-            "fallbacks": [{"x": [{"model": "x", "num_retries": 2}, "openai/a"]}],
+            "fallbacks": [{"x": [*AGAIN, "openai/a"]}],
         },
     ),
     (

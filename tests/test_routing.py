@@ -455,12 +455,14 @@ def strategy(request: pytest.FixtureRequest, apart: Providers) -> Iterator[tuple
         entry("slow", apart.healthy),
         entry("lone", apart.failing, maxRetries=0),
         entry("backed", apart.failing, maxRetries=0),
+        entry("well", apart.healthy),
+        entry("well", apart.other),
         entry("rpm pair", apart.healthy, rpm=3),
         entry("rpm pair", apart.other),
-        entry("choice", apart.slow, info=DEAR),
-        entry("choice", apart.other, info=CHEAP),
+        entry("choice", apart.slow, parameters=DEAR),
+        entry("choice", apart.other, parameters=CHEAP),
     ]
-    routing = {"strategy": request.param, "fallbacks": [{"model": "backed", "to": ["pair"]}]}
+    routing = {"strategy": request.param, "fallbacks": [{"model": "backed", "to": ["well"]}]}
     with support.gateway(aiModels=models, routing=routing) as gateway:
         yield request.param, gateway
 

@@ -9,6 +9,7 @@ one that a running proxy was seen to need; tests/test_routing.py shows them at w
   clients would get 429 for that time. Rests are there for those who ask for them.
 - The other strategies know no such failover. There a deployment rests after its first failure, and
   a group is its own first fallback: asked again, LiteLLM chooses among those that do not rest.
+  Where two fail at once a call may still be lost before both rest.
 - A call that LiteLLM itself turns away, over a limit or because all deployments rest, may count as
   a failure of the deployment that the call then goes on to. So groups with limits do not rest for
   failures, nor do groups with a fallback, nor under simple-shuffle those that are one.
