@@ -95,10 +95,13 @@ class AIModel(Model):
     @model_validator(mode="after")
     def _parameters(self) -> "AIModel":
         """Refuses parameters that have a field of their own, and credentials that are no secret."""
-        for key in (self.parameters or {}).keys() & OWN_FIELDS.keys():
-            raise refuse(f"parameters.{key} has a field of its own: use {OWN_FIELDS[key]}")
-        literals.check(self.parameters, "parameters")
-        literals.check(self.info, "info")
+        if self.parameters is not None:
+            for key, field in OWN_FIELDS.items():
+                if key in self.parameters:
+                    raise refuse(f"parameters.{key} has a field of its own: use {field}")
+            literals.check(self.parameters, "parameters")
+        if self.info is not None:
+            literals.check(self.info, "info")
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """How calls find their way: over the deployments of a model, and to other models."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -142,8 +142,7 @@ def check_fallbacks(routing: Routing, models: list[AIModel]) -> None:
 
 def check_duration(routing: Routing, models: list[AIModel]) -> None:
     """Refuses what could keep a pod that stops waiting for more than an hour."""
-    for i, model in enumerate(models):
-        seconds, retries = limits(routing, model)
+    for seconds, retries, i in limits(routing, models):
         if seconds * (retries + 1) > MAX_CALL_SECONDS:
             raise refuse(
                 "a call may last an hour with all its retries: timeoutSeconds times one more than "
@@ -153,12 +152,18 @@ def check_duration(routing: Routing, models: list[AIModel]) -> None:
             )
 
 
-def limits(routing: Routing, model: AIModel) -> tuple[int, int]:
-    """How many seconds a call of a model may take, and how often it is tried again."""
-    seconds = (model.timeout_seconds, routing.timeout_seconds, DEFAULT_TIMEOUT_SECONDS)
-    retries = (model.max_retries, routing.retries, DEFAULT_RETRIES)
-    return _first(seconds), _first(retries)
+def limits(routing: Routing, models: list[AIModel]) -> Iterator[tuple[int, int, int]]:
+    """How many seconds a call may take, how often it is tried again, and a model that says so."""
+    pairs = dict[tuple[int | None, int | None], int]()
+    for i, model in enumerate(models):
+        pairs.setdefault((model.timeout_seconds, model.max_retries), i)
+    for (seconds, retries), i in pairs.items():
+        yield (
+            _first(seconds, routing.timeout_seconds, DEFAULT_TIMEOUT_SECONDS),
+            _first(retries, routing.retries, DEFAULT_RETRIES),
+            i,
+        )
 
 
-def _first(values: Iterable[int | None]) -> int:
+def _first(*values: int | None) -> int:
     return next(value for value in values if value is not None)

@@ -5,7 +5,7 @@ know, drops models that it cannot use, and does not start with other mistakes: s
 looked at before any pod sees it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -17,12 +17,10 @@ from function.litellm.advice import MAX_GUESSES, first
 from function.refusal import Refused
 from function.validation import shorten
 
-_PARAMETERS: Final = {
-    *("max_parallel_requests", "num_retries", "rpm", "timeout", "tpm", "weight"),
-}
-_SETTINGS: Final = {
+_PARAMETERS: Final = ("max_parallel_requests", "num_retries", "rpm", "timeout", "tpm", "weight")
+_SETTINGS: Final = (
     *("allowed_fails", "cooldown_time", "max_fallbacks", "num_retries", "retry_after", "timeout"),
-}
+)
 """What must be a number: LiteLLM drops a model where it is none, or fails with the first call."""
 _CHECKS: Final = "optional_pre_call_checks"
 _SECTIONS: Final = ("router_settings", "litellm_settings", "general_settings")
@@ -100,8 +98,7 @@ def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the router has made
         for path, name in called.items():
             if not isinstance(name, str) or not name:
                 raise _broken(f"/model_list/{i}/{path}", "is no name of a model any more")
-        for key in _PARAMETERS & params.keys():
-            _check_number(f"/model_list/{i}/litellm_params/{key}", params[key])
+        _check_numbers(params, _PARAMETERS, f"/model_list/{i}/litellm_params")
     for section in _SECTIONS:
         if not isinstance(config.get(section, {}), dict):
             raise _broken(f"/{section}", "is no object any more")
@@ -114,8 +111,7 @@ def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the router has made
 def _check_routing(settings: Mapping[str, Any]) -> None:
     """Refuses what LiteLLM starts with and then fails on, or does not start with."""
     path = "/router_settings"
-    for key in _SETTINGS & settings.keys():
-        _check_number(f"{path}/{key}", settings[key])
+    _check_numbers(settings, _SETTINGS, path)
     strategies: list[str] = keys.known("routing_strategy")
     if settings.get("routing_strategy", "simple-shuffle") not in strategies:
         raise _broken(f"{path}/routing_strategy", f"is none of {', '.join(strategies)}")
@@ -129,11 +125,13 @@ def _check_routing(settings: Mapping[str, Any]) -> None:
         raise _broken(f"{path}/fallbacks", "is no list of objects with one model each")
 
 
-def _check_number(path: str, value: object) -> None:
-    if isinstance(value, str) and value.startswith(literals.REFERENCE):
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _broken(path, "is no number")
+def _check_numbers(given: Mapping[str, Any], wanted: Sequence[str], path: str) -> None:
+    for key in wanted:
+        value = given.get(key, 0)
+        if isinstance(value, str) and value.startswith(literals.REFERENCE):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _broken(f"{path}/{key}", "is no number")
 
 
 def _broken(pointer: str, what: str) -> Refused:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Final
 
@@ -39,7 +39,7 @@ class Provider:
     ignores_base: bool = False
     reads: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def variables(self) -> tuple[str, ...]:
         """All its own variables, each once, its keys first."""
         return tuple(dict.fromkeys((*(v for keys in self.keys for v in keys), *self.settings)))

@@ -37,6 +37,8 @@ LITELLMS_ALLOWED_FAILURES: Final = 3
 """Given as such, LiteLLM takes it for not given."""
 _LITELLMS_MAX_FALLBACKS: Final = 5
 """How often LiteLLM goes on to another deployment or model if it is not told."""
+_MOST_FALLBACKS: Final = 32
+"""Each is a call within the one before it, and Python ends what is nested too deeply."""
 _BACKOFF_SECONDS: Final = 8
 """How long LiteLLM waits before it tries again, at most."""
 
@@ -111,7 +113,7 @@ def settings(spec: Spec, found: Groups) -> Manifest:
     if fallbacks := _fallbacks(routing, again, retries):
         said["fallbacks"] = fallbacks
     if (most := max(found.sizes.values())) > _LITELLMS_MAX_FALLBACKS:
-        said["max_fallbacks"] = most
+        said["max_fallbacks"] = min(most, _MOST_FALLBACKS)
     if any(map(_limited, spec.ai_models)):
         said["optional_pre_call_checks"] = ["enforce_model_rate_limits"]
     if (redis := used(spec.redis)) is not None:
@@ -127,8 +129,10 @@ def request_timeout(routing: Routing) -> int:
 
 def longest_call(spec: Spec) -> int:
     """How many seconds a call may last at one model, with all its retries."""
-    each = {limits(spec.routing, model) for model in spec.ai_models}
-    return max(seconds * (retries + 1) + _BACKOFF_SECONDS * retries for seconds, retries in each)
+    return max(
+        seconds * (retries + 1) + _BACKOFF_SECONDS * retries
+        for seconds, retries, _ in limits(spec.routing, spec.ai_models)
+    )
 
 
 def used(redis: Redis | None) -> Redis | None:
