@@ -253,6 +253,12 @@ def test_redis_is_for_the_router_and_the_cache() -> None:
     assert found["litellm_settings"]["cache_params"] == {"type": "redis", "ttl": 300, **WHERE}
 
 
+def test_redis_may_encrypt() -> None:
+    found = config(redis={"host": "h", "tls": True}, cache={})
+    assert found["router_settings"]["cache_kwargs"] == {"ssl": True}
+    assert found["litellm_settings"]["cache_params"]["ssl"] is True
+
+
 def test_without_it_answers_are_kept_by_each_pod() -> None:
     found = config(cache={"ttlSeconds": 9})["litellm_settings"]
     assert found["cache_params"] == {"type": "local", "ttl": 9}

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from itertools import count
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -21,6 +22,7 @@ from function.api.routing import Strategy
 from function.composition import Manifest
 from tests.generate import GOLDEN
 from tests.support import gateway as support
+from tests.support.authority import Authority
 from tests.support.gateway import Gateway, within_a_minute
 from tests.support.kubelet import Pod
 from tests.support.processes import free_port
@@ -626,6 +628,40 @@ def test_pods_share_a_limit(fleet: Fleet, apart: Providers) -> None:
     # Tokens are counted after the answer.
     assert both(fleet, "tpm", 12, pause=0.3) == {OK: 6, TOO_MANY: 6}
     assert apart.healthy.asked == before + 12
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_redis_may_encrypt_and_must_then_be_trusted(tmp_path: Path, *, trusted: bool) -> None:
+    authority, stranger = Authority("localhost"), Authority("localhost")
+    certificates = authority.folder(tmp_path / "server")
+    known = (authority if trusted else stranger).folder(tmp_path / "client") / "ca.crt"
+    # With two slashes it is the machine's own /tmp and not the pod's.
+    variable = {"name": "SSL_CERT_FILE", "value": f"/{known}"}
+    password = "redis-of-the-test"
+    with Upstream() as upstream, Redis(password, certificates) as redis:
+        ref = {"name": "redis", "key": "password"}
+        world = World(
+            router(
+                port=free_port(),
+                aiModels=[entry("chat", upstream, rpm=5)],
+                redis={
+                    "host": "localhost",
+                    "port": redis.port,
+                    "tls": True,
+                    "passwordSecretRef": ref,
+                },
+                cache={},
+                deployment={"env": [variable]},
+            )
+        )
+        held = [
+            secret("redis", "team", password=password),
+            secret("litellm-secrets", "team", **support.KEYS),
+        ]
+        with support.running(world, *held) as gateway:
+            assert gateway.chats("chat", 2) == {OK: 2}
+            time.sleep(1)
+            assert (redis.keys() > 0) is trusted
 
 
 def test_pods_share_failures_and_rests(fleet: Fleet, apart: Providers) -> None:

@@ -1,6 +1,6 @@
 """A real server process and real gRPC clients: insecure, with mTLS, and on its way out."""
 
-import datetime as dt
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +14,10 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 from crossplane.function.proto.v1beta1 import run_function_pb2 as fnv1beta1
 from crossplane.function.proto.v1beta1 import run_function_pb2_grpc as grpcv1beta1
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from tests.support.authority import Authority
 from tests.support.processes import modelrouter, running
 from tests.support.world import router
 
@@ -102,54 +99,6 @@ def test_the_size_of_messages_is_limited_by_its_flag(limit: str, taken: bool) ->
 # -- mTLS
 
 
-class Authority:
-    """A certificate authority of the tests."""
-
-    def __init__(self) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
-        self.certificate = self._sign(self.name, self.key.public_key(), authority=True)
-
-    def folder(self, folder: Path) -> Path:
-        """Writes tls.crt, tls.key and ca.crt, as Crossplane mounts them."""
-        folder.mkdir(exist_ok=True)
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer")])
-        files = {
-            "tls.crt": pem(self._sign(name, key.public_key(), authority=False)),
-            "tls.key": key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ),
-            "ca.crt": pem(self.certificate),
-        }
-        for file, content in files.items():
-            (folder / file).write_bytes(content)
-        return folder
-
-    def _sign(
-        self, name: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool
-    ) -> x509.Certificate:
-        now = dt.datetime.now(dt.UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self.name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(minutes=5))
-            .not_valid_after(now + dt.timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("fn")]), critical=False)
-            .sign(self.key, hashes.SHA256())
-        )
-
-
-def pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
 def secure_channel(address: str, folder: Path, *, with_certificate: bool = True) -> grpc.Channel:
     """A client that presents the folder's certificate, and trusts its authority."""
     root, key, certificate = (
@@ -165,7 +114,7 @@ def test_serves_whom_its_authority_knows_and_no_one_else(tmp_path: Path) -> None
     ours, foreign = Authority(), Authority()
     server, client = ours.folder(tmp_path / "server"), ours.folder(tmp_path / "client")
     stranger = foreign.folder(tmp_path / "stranger")
-    (stranger / "ca.crt").write_bytes(pem(ours.certificate))
+    shutil.copy(server / "ca.crt", stranger)
     env = {"TLS_SERVER_CERTS_DIR": str(server)}
     with running(env=env) as (_, address):
         with secure_channel(address, client) as channel:

@@ -86,6 +86,7 @@ class Redis(Model):
         | None
     ) = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tls: bool | None = None
     password_secret_ref: SecretKeyRef | None = None
 
     @model_validator(mode="after")

@@ -83,7 +83,7 @@ def _litellm_settings(spec: Spec) -> Manifest:
         said["allowed_fails"] = 0
     if spec.cache is not None and spec.cache.enabled is not False:
         redis = routing.used(spec.redis)
-        where = {"type": "local"} if redis is None else {"type": "redis", **routing.server(redis)}
+        where = {"type": "local"} if redis is None else routing.cache(redis)
         said["cache"] = True
         said["cache_params"] = {**where, "ttl": spec.cache.ttl_seconds or _CACHE_SECONDS}
     return said

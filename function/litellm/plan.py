@@ -6,7 +6,7 @@ from typing import Final
 from function import names
 from function.api import Input, Spec
 from function.composition import Manifest
-from function.litellm import advice, config, credentials, override, routing
+from function.litellm import advice, config, credentials, last_word, routing
 from function.master_key import MasterKey
 from function.plan import Access, Plan
 from function.router import Router
@@ -42,7 +42,7 @@ def make(
             ConfigMap.
     """
     spec = router.spec
-    configuration, overridden = override.apply(config.make(spec, accesses), spec.config)
+    configuration, overridden = last_word.apply(config.make(spec, accesses), spec.config)
     text = config.text(configuration)
     wanted = spec.deployment
     return Plan(

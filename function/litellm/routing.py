@@ -39,6 +39,7 @@ _LITELLMS_MAX_FALLBACKS: Final = 5
 """How often LiteLLM goes on to another deployment or model if it is not told."""
 _MOST_FALLBACKS: Final = 32
 """Each is a call within the one before it, and Python ends what is nested too deeply."""
+_TLS: Final = {"ssl": True}
 _BACKOFF_SECONDS: Final = 8
 """How long LiteLLM waits before it tries again, at most."""
 
@@ -118,6 +119,8 @@ def settings(spec: Spec, found: Groups) -> Manifest:
         said["optional_pre_call_checks"] = ["enforce_model_rate_limits"]
     if (redis := used(spec.redis)) is not None:
         said |= {f"redis_{key}": value for key, value in server(redis).items()}
+        if redis.tls:
+            said["cache_kwargs"] = _TLS
     return said
 
 
@@ -138,6 +141,11 @@ def longest_call(spec: Spec) -> int:
 def used(redis: Redis | None) -> Redis | None:
     """The Redis server, if it is not switched off."""
     return None if redis is None or redis.enabled is False else redis
+
+
+def cache(redis: Redis) -> Manifest:
+    """What the `cache_params` say of a Redis server."""
+    return {"type": "redis", **server(redis), **(_TLS if redis.tls else {})}
 
 
 def server(redis: Redis) -> Manifest:

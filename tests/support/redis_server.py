@@ -3,6 +3,8 @@
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,11 +13,16 @@ from tests.support.tools import find
 
 
 class Redis:
-    """A server on a port of 127.0.0.1 that keeps nothing and asks for a password."""
+    """A server on a port of localhost that keeps nothing and asks for a password.
 
-    def __init__(self, password: str) -> None:
+    Args:
+        password: the password.
+        certificates: a folder with tls.crt and tls.key, for a server that encrypts.
+    """
+
+    def __init__(self, password: str, certificates: Path | None = None) -> None:
         self.port = free_port()
-        self._password = password
+        self._password, self._certificates = password, certificates
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -25,12 +32,7 @@ class Redis:
         )
         assert self._process.stdin is not None
         with self._process.stdin as configuration:
-            lines = (
-                f"port {self.port}",
-                "bind 127.0.0.1",
-                f"requirepass {self._password}",
-                'save ""',
-            )
+            lines = ("bind 127.0.0.1", f"requirepass {self._password}", 'save ""', *self._listen())
             configuration.write("\n".join(lines).encode())
         self._wait()
         return self
@@ -48,6 +50,27 @@ class Redis:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def keys(self) -> int:
+        """How many keys the server holds."""
+        tls = () if self._certificates is None else ("--tls", "--insecure")
+        answer = subprocess.run(
+            [find("redis-cli", "it comes with redis-server"), *tls, "-p", str(self.port), "dbsize"],
+            env={"REDISCLI_AUTH": self._password},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        return int(answer.stdout)
+
+    def _listen(self) -> Iterator[str]:
+        if self._certificates is None:
+            yield f"port {self.port}"
+            return
+        yield from ("port 0", f"tls-port {self.port}", "tls-auth-clients no")
+        yield f"tls-cert-file {self._certificates / 'tls.crt'}"
+        yield f"tls-key-file {self._certificates / 'tls.key'}"
 
     def _wait(self) -> None:
         for _ in range(100):

@@ -110,6 +110,7 @@ _redis = st.fixed_dictionaries(
     {"host": _word},
     optional={
         "enabled": st.booleans(),
+        "tls": st.booleans(),
         "port": st.integers(1, 65535),
         "passwordSecretRef": _key_of,
     },

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from function import literals, names, overrides
+from function import literals, merging, names
 from function.api.routing import Config
 from function.composition import Manifest, Result
 from function.litellm import keys, providers
@@ -35,8 +35,8 @@ def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
     patch = wanted.merge or {}
     if not patch and not wanted.remove:
         return config, []
-    merged = overrides.merge(config, patch)
-    found = {pointer: overrides.remove(merged, pointer) for pointer in wanted.remove}
+    merged = merging.merge(config, patch)
+    found = {pointer: merging.remove(merged, pointer) for pointer in wanted.remove}
     gone = [pointer for pointer, there in found.items() if there]
     absent = [pointer for pointer, there in found.items() if not there]
     _check(merged)
@@ -55,9 +55,9 @@ def _listed(pointers: list[str]) -> str:
 
 
 def _overridden(config: Manifest, patch: Manifest) -> Iterator[str]:
-    if replaced := overrides.replaced(config, patch):
+    if replaced := merging.replaced(config, patch):
         yield f"config.merge replaces {_listed(replaced)}."
-    for pointer, items in overrides.lost(config, patch):
+    for pointer, items in merging.lost(config, patch):
         yield f"config.merge takes {_listed([str(item) for item in items])} out of {pointer}."
 
 

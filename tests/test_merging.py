@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function import overrides
+from function import merging
 
 repeatable = settings(deadline=None, derandomize=True, max_examples=200)
 
@@ -76,7 +76,7 @@ APPENDIX_A = [
 
 @pytest.mark.parametrize(("original", "patch", "result"), APPENDIX_A)
 def test_merges_as_the_rfcs_table_says(original: str, patch: str, result: str) -> None:
-    assert overrides.merge(json.loads(original), json.loads(patch)) == json.loads(result)
+    assert merging.merge(json.loads(original), json.loads(patch)) == json.loads(result)
 
 
 def test_merges_the_rfcs_example() -> None:
@@ -93,41 +93,41 @@ def test_merges_the_rfcs_example() -> None:
         "author": {"familyName": None},
         "tags": ["example"],
     }
-    assert overrides.merge(document, patch) == {
+    assert merging.merge(document, patch) == {
         "title": "Hello!",
         "author": {"givenName": "John"},
         "tags": ["example"],
         "content": "This will be unchanged",
         "phoneNumber": "+01-123-456-7890",
     }
-    assert overrides.replaced(document, patch) == ["/author/familyName", "/tags", "/title"]
-    assert overrides.lost(document, patch) == [("/tags", ["sample"])]
+    assert merging.replaced(document, patch) == ["/author/familyName", "/tags", "/title"]
+    assert merging.lost(document, patch) == [("/tags", ["sample"])]
 
 
 def test_a_null_in_a_list_stays() -> None:
-    assert overrides.merge({"a": [1]}, {"a": [None, {"b": None}]}) == {"a": [None, {"b": None}]}
+    assert merging.merge({"a": [1]}, {"a": [None, {"b": None}]}) == {"a": [None, {"b": None}]}
 
 
 def test_what_is_in_two_places_of_an_input_is_in_each_for_itself_in_the_result() -> None:
     """Or a removal in one place would be one in the other."""
     shared = {"b": 1}
-    merged = overrides.merge({"one": shared, "two": shared}, {"three": [shared, shared]})
-    assert overrides.remove(merged, "/one/b")
-    assert overrides.remove(merged, "/three/0/b")
+    merged = merging.merge({"one": shared, "two": shared}, {"three": [shared, shared]})
+    assert merging.remove(merged, "/one/b")
+    assert merging.remove(merged, "/three/0/b")
     assert merged == {"one": {}, "two": {"b": 1}, "three": [{}, {"b": 1}]}
 
 
 @repeatable
 @given(objects)
 def test_an_empty_patch_changes_nothing(document: dict[str, Any]) -> None:
-    assert exact(overrides.merge(document, {})) == exact(document)
+    assert exact(merging.merge(document, {})) == exact(document)
 
 
 @repeatable
 @given(values, values)
 def test_a_patch_applied_again_changes_nothing(document: object, patch: object) -> None:
-    once = overrides.merge(document, patch)
-    assert exact(overrides.merge(once, patch)) == exact(once)
+    once = merging.merge(document, patch)
+    assert exact(merging.merge(once, patch)) == exact(once)
 
 
 @repeatable
@@ -136,9 +136,9 @@ def test_the_result_shares_nothing_with_the_inputs_and_they_stay_as_they_are(
     document: object, patch: object
 ) -> None:
     before = copy.deepcopy((document, patch))
-    merged = overrides.merge(document, patch)
-    overrides.replaced(document, patch)
-    overrides.lost(document, patch)
+    merged = merging.merge(document, patch)
+    merging.replaced(document, patch)
+    merging.lost(document, patch)
     assert exact((document, patch)) == exact(before)
     parts = {id(part) for part in containers([document, patch])}
     assert not parts & {id(part) for part in containers(merged)}
@@ -149,9 +149,9 @@ def test_the_result_shares_nothing_with_the_inputs_and_they_stay_as_they_are(
 def test_a_result_is_json_and_that_of_what_was_read_back_is_the_same(
     document: object, patch: object
 ) -> None:
-    merged = overrides.merge(document, patch)
+    merged = merging.merge(document, patch)
     assert exact(json.loads(json.dumps(merged))) == exact(merged)
-    again = overrides.merge(*json.loads(json.dumps([document, patch])))
+    again = merging.merge(*json.loads(json.dumps([document, patch])))
     assert exact(again) == exact(merged)
 
 
@@ -192,14 +192,14 @@ SECTION_5 = r"""
 def test_removes_what_the_rfcs_pointers_name(pointer: str, key: str) -> None:
     document, rest = json.loads(SECTION_5), json.loads(SECTION_5)
     del rest[key]
-    assert overrides.remove(document, pointer)
+    assert merging.remove(document, pointer)
     assert document == rest
-    assert not overrides.remove(document, pointer)
+    assert not merging.remove(document, pointer)
 
 
 def test_removes_the_rfcs_item_of_a_list() -> None:
     document = json.loads(SECTION_5)
-    assert overrides.remove(document, "/foo/0")
+    assert merging.remove(document, "/foo/0")
     assert document == {**json.loads(SECTION_5), "foo": ["baz"]}
 
 
@@ -219,7 +219,7 @@ def test_removes_the_rfcs_item_of_a_list() -> None:
 def test_removes_a_member_or_an_item_wherever_it_is(
     document: object, pointer: str, rest: object
 ) -> None:
-    assert overrides.remove(document, pointer)
+    assert merging.remove(document, pointer)
     assert document == rest
 
 
@@ -258,14 +258,14 @@ def test_removes_a_member_or_an_item_wherever_it_is(
 )
 def test_removes_nothing_where_a_pointer_names_nothing(document: object, pointer: str) -> None:
     before = copy.deepcopy(document)
-    assert not overrides.remove(document, pointer)
+    assert not merging.remove(document, pointer)
     assert document == before
 
 
 @pytest.mark.parametrize("pointer", ["", "a", "a/b", "#/a", " /a", "/~", "/a~", "/~2", "/a/~b/c"])
 def test_what_is_no_pointer_into_the_document_is_an_error(pointer: str) -> None:
     with pytest.raises(ValueError, match="pointer"):
-        overrides.remove({"a": {"b": 1}}, pointer)
+        merging.remove({"a": {"b": 1}}, pointer)
 
 
 # -- What a patch replaces
@@ -303,7 +303,7 @@ def test_what_is_no_pointer_into_the_document_is_an_error(pointer: str) -> None:
 def test_names_what_a_patch_replaces_or_removes(
     document: object, patch: object, pointers: list[str]
 ) -> None:
-    assert overrides.replaced(document, patch) == pointers
+    assert merging.replaced(document, patch) == pointers
 
 
 @pytest.mark.parametrize(
@@ -330,8 +330,8 @@ def test_names_the_items_that_a_patch_takes_out_of_a_list(
 ) -> None:
     document, patch = {"s": {"a/b": old, "c": 1}}, {"s": {"a/b": new, "c": 2}}
     expected = [("/s/a~1b", gone)] if gone else []
-    assert exact(overrides.lost(document, patch)) == exact(expected)
-    assert overrides.lost(document, {"t": {}}) == []
+    assert exact(merging.lost(document, patch)) == exact(expected)
+    assert merging.lost(document, {"t": {}}) == []
 
 
 @repeatable
@@ -339,9 +339,9 @@ def test_names_the_items_that_a_patch_takes_out_of_a_list(
 def test_a_patch_that_replaces_and_adds_nothing_is_one_that_changes_nothing(
     document: dict[str, Any], patch: dict[str, Any]
 ) -> None:
-    merged = overrides.merge(document, patch)
+    merged = merging.merge(document, patch)
     added = set(members(merged)) - set(members(document))
-    idle = not overrides.replaced(document, patch) and not added
+    idle = not merging.replaced(document, patch) and not added
     assert idle == (exact(merged) == exact(document))
 
 
@@ -350,9 +350,9 @@ def test_a_patch_that_replaces_and_adds_nothing_is_one_that_changes_nothing(
 def test_every_pointer_to_what_is_replaced_names_something_in_the_document(
     document: dict[str, Any], patch: dict[str, Any]
 ) -> None:
-    pointers = overrides.replaced(document, patch)
-    assert pointers == [pointer for pointer in pointers if overrides.remove(document, pointer)]
-    assert overrides.replaced(document, patch) == []
+    pointers = merging.replaced(document, patch)
+    assert pointers == [pointer for pointer in pointers if merging.remove(document, pointer)]
+    assert merging.replaced(document, patch) == []
 
 
 @repeatable
@@ -361,7 +361,7 @@ def test_a_null_in_a_patch_and_the_pointer_to_it_take_out_the_same(
     document: dict[str, Any], key: str
 ) -> None:
     patch = {key: None}
-    merged = overrides.merge(document, patch)
-    for pointer in overrides.replaced(document, patch):
-        assert overrides.remove(document, pointer)
+    merged = merging.merge(document, patch)
+    for pointer in merging.replaced(document, patch):
+        assert merging.remove(document, pointer)
     assert exact(merged) == exact(document)
