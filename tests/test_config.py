@@ -150,6 +150,14 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
         },
     ),
     (
+        "but for wildcards",
+        {
+            "aiModels": [{"name": f"{p}/*", "alias": "*"} for p in ("openai", "mistral")],
+            "routing": {"strategy": "least-busy"},
+        },
+        {"allowed_fails": 0, "cooldown_time": 5, "num_retries": 2},
+    ),
+    (
         "before it goes on to other models",
         {
             "aiModels": [*PAIR, *LONE],

@@ -4,10 +4,11 @@ slow or well, and count what arrives.
 
 import base64
 import time
+import urllib.error
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from itertools import count
@@ -27,7 +28,7 @@ from tests.support.gateway import Gateway, within_a_minute
 from tests.support.kubelet import Pod
 from tests.support.processes import free_port
 from tests.support.redis_server import Redis
-from tests.support.upstream import Upstream
+from tests.support.upstream import ANSWER, Upstream
 from tests.support.world import World, router, secret
 
 OK, TOO_MANY = HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS
@@ -48,7 +49,7 @@ class Providers:
         for field in fields(self):
             upstream: Upstream = getattr(self, field.name)
             upstream.status, upstream.failures, upstream.delay = OK, 0, 0
-            upstream.tokens, upstream.busiest = 2, 0
+            upstream.pause, upstream.tokens, upstream.busiest = 0, 2, 0
         self.failing.status = HTTPStatus.INTERNAL_SERVER_ERROR
         self.slow.delay = 3
 
@@ -185,6 +186,22 @@ def test_nor_one_that_does_not_answer_in_time(plain: Gateway, up: Providers) -> 
     answered, (slow, went_well) = spread(plain, "slow", 4, up.slow, up.healthy, at_once=4)
     assert answered == {OK: 4}
     assert (slow > 0, went_well) == (True, 4)
+
+
+@pytest.mark.parametrize("model", ["pair", "gone", "backed"])
+def test_nor_is_a_stream_lost(plain: Gateway, model: str) -> None:
+    assert [plain.stream(model) for _ in range(8)] == [ANSWER] * 8
+
+
+def test_a_stream_may_take_its_time_as_long_as_it_goes_on(plain: Gateway, up: Providers) -> None:
+    """The timeout is for each part of it: one second, and four halts of 0.6."""
+    up.slow.delay, up.slow.pause = 0, 0.6
+    assert plain.stream("patience") == ANSWER
+    up.slow.pause = 2.5
+    begin = time.monotonic()
+    with suppress(urllib.error.HTTPError):
+        assert plain.stream("patience") != ANSWER
+    assert time.monotonic() - begin < 5
 
 
 def test_nor_do_seven_of_eight(plain: Gateway, up: Providers) -> None:

@@ -110,7 +110,8 @@ def settings(spec: Spec, found: Groups) -> Manifest:
     if _shuffles(spec):
         said["enable_weighted_failover"] = True
     else:
-        again = [name for name, n in found.sizes.items() if n > 1]
+        # LiteLLM would take '*' for what any model falls back to.
+        again = [name for name, n in found.sizes.items() if n > 1 and "*" not in name]
     if fallbacks := _fallbacks(routing, again, retries):
         said["fallbacks"] = fallbacks
     if (most := max(found.sizes.values())) > _LITELLMS_MAX_FALLBACKS:

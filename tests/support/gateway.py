@@ -78,6 +78,21 @@ class Gateway:
         body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
         return self.call("/v1/chat/completions", body, key=self.key)
 
+    def stream(self, model: str) -> str:
+        """What a streamed chat completion says until it ends, or breaks off.
+
+        Raises:
+            urllib.error.HTTPError: it does not begin.
+        """
+        prompt = {"role": "user", "content": f"ping {next(_prompts)}"}
+        body = json.dumps({"model": model, "stream": True, "messages": [prompt]}).encode()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
+        request = urllib.request.Request(f"{self.pod.url}/v1/chat/completions", body, headers)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            events = [json.loads(line[6:]) for line in response if line.startswith(b"data: {")]
+        choices = [choice for event in events for choice in event.get("choices", ())]
+        return "".join(choice["delta"].get("content") or "" for choice in choices)
+
     def chats(self, model: str, count: int, *, at_once: int = 1) -> Counter[int]:
         """Many of them; how often each status was answered."""
         with ThreadPoolExecutor(at_once) as clients:

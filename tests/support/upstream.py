@@ -2,7 +2,8 @@
 
 Any path that ends in `/chat/completions` is a chat completion (so Azure's `/openai/deployments/…`
 too), and `/api/chat`, `/api/generate` and `/api/show` are ollama's. Everything else is recorded as
-well and answered 404. Nothing is streamed. It can be made to fail and to be slow.
+well and answered 404. A chat completion is streamed where the call asks for it. Models can be made
+to fail and to be slow.
 """
 
 import json
@@ -19,6 +20,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 ANSWER = "pong"
 """What every model says."""
+STREAMED = ("p", "o", "n", "g")
+"""The same, word by word."""
 
 _WHEN = "2026-01-01T00:00:00Z"
 
@@ -49,6 +52,8 @@ class Upstream:
         """How many of the next models' calls fail, whatever the status is."""
         self.delay = delay
         """For how many seconds a model's call is kept waiting, from now on."""
+        self.pause = 0.0
+        """For how many seconds a stream halts before each of its words, from now on."""
         self.tokens = 2
         """How many tokens a chat completion says that it used."""
         self.calls: list[Call] = []
@@ -142,6 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
         if call.is_models:
             time.sleep(upstream.delay)
             status = self.server.next_status()
+        if status == HTTPStatus.OK and _streams(call):
+            self._stream(call, upstream.pause)
+            return
         answer = _answer(call, upstream.tokens) if status == HTTPStatus.OK else None
         if answer is None and status == HTTPStatus.OK:
             status = HTTPStatus.NOT_FOUND
@@ -152,10 +160,32 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def _stream(self, call: Call, pause: float) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        for word in STREAMED:
+            time.sleep(pause)
+            chunk = {
+                "id": "chatcmpl-1",
+                "object": "chat.completion.chunk",
+                "created": 1767225600,
+                "model": call.body["model"],
+                "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}],
+            }
+            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+            self.wfile.flush()
+        self.wfile.write(b"data: [DONE]\n\n")
+
     do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server names them.
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # The base's name.
         """Says nothing: the calls are recorded."""
+
+
+def _streams(call: Call) -> bool:
+    chat = call.path.endswith("/chat/completions")
+    return chat and isinstance(call.body, dict) and call.body.get("stream") is True
 
 
 def _decoded(raw: bytes) -> Any:  # noqa: ANN401  # JSON is anything.
