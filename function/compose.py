@@ -174,10 +174,10 @@ def _required(asked: Router, own: Objects) -> set[Key]:
     The master key is one of them, unless it is in the Secret made for it.
     """
     made = names.master_key(asked.name) if names.MASTER_KEY in own else None
-    master, redis = asked.spec.auth.master_key_secret_ref, asked.spec.redis
+    master, redis = asked.spec.auth.master_key_secret_ref, asked.spec.shared_redis
     refs = [
-        master if master is not None and master.name != made else None,
-        redis.password_secret_ref if redis is not None and redis.enabled is not False else None,
+        None if master is None or master.name == made else master,
+        None if redis is None else redis.password_secret_ref,
     ]
     return {(ref.name, ref.key) for ref in refs if ref is not None}
 

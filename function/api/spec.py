@@ -50,6 +50,11 @@ class Spec(Model):
     common_metadata: Metadata = Metadata()
     pod_metadata: Metadata = Metadata()
 
+    @property
+    def shared_redis(self) -> Redis | None:
+        """The Redis server that the pods share, if there is one and it is not switched off."""
+        return None if self.redis is None or self.redis.enabled is False else self.redis
+
     @model_validator(mode="after")
     def _together(self) -> "Spec":
         check_fallbacks(self.routing, self.ai_models)

@@ -82,7 +82,7 @@ def _litellm_settings(spec: Spec) -> Manifest:
         # LiteLLM takes its own default for not given, so that one is set to something else.
         said["allowed_fails"] = 0
     if spec.cache is not None and spec.cache.enabled is not False:
-        redis = routing.used(spec.redis)
+        redis = spec.shared_redis
         where = {"type": "local"} if redis is None else routing.cache(redis)
         said["cache"] = True
         said["cache_params"] = {**where, "ttl": spec.cache.ttl_seconds or _CACHE_SECONDS}

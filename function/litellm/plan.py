@@ -69,7 +69,7 @@ def _environment(spec: Spec, master_key: MasterKey, accesses: Sequence[Access]) 
     own[names.MASTER_KEY_VARIABLE] = {
         "valueFrom": {"secretKeyRef": {"name": master_key.secret, "key": master_key.key}}
     }
-    if (redis := routing.used(spec.redis)) is not None and redis.password_secret_ref is not None:
+    if (redis := spec.shared_redis) is not None and redis.password_secret_ref is not None:
         ref = redis.password_secret_ref
         own[names.REDIS_PASSWORD_VARIABLE] = credentials.optional_key(ref.name, ref.key)
     users = [variable.manifest() for variable in spec.deployment.env]

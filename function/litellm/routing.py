@@ -118,7 +118,7 @@ def settings(spec: Spec, found: Groups) -> Manifest:
         said["max_fallbacks"] = min(most, _MOST_FALLBACKS)
     if any(map(_limited, spec.ai_models)):
         said["optional_pre_call_checks"] = ["enforce_model_rate_limits"]
-    if (redis := used(spec.redis)) is not None:
+    if (redis := spec.shared_redis) is not None:
         said |= {f"redis_{key}": value for key, value in server(redis).items()}
         if redis.tls:
             said["cache_kwargs"] = _TLS
@@ -137,11 +137,6 @@ def longest_call(spec: Spec) -> int:
         seconds * (retries + 1) + _BACKOFF_SECONDS * retries
         for seconds, retries, _ in limits(spec.routing, spec.ai_models)
     )
-
-
-def used(redis: Redis | None) -> Redis | None:
-    """The Redis server, if it is not switched off."""
-    return None if redis is None or redis.enabled is False else redis
 
 
 def cache(redis: Redis) -> Manifest:
