@@ -355,6 +355,15 @@ def test_a_slip_of_the_pen_is_told(entry: Manifest, sentence: str | None) -> Non
     assert not found or found[0].startswith(str(sentence))
 
 
+@pytest.mark.parametrize(
+    ("strategy", "told"), [("simple-shuffle", []), ("least-busy", ["Weights have no effect"])]
+)
+def test_it_is_told_where_weights_have_no_effect(strategy: str, told: list[str]) -> None:
+    models = [{**PAIR[0], "weight": 2}, PAIR[1]]
+    found = said(composed(aiModels=models, routing={"strategy": strategy}), names.EVENT_MODELS)
+    assert [sentence[:22] for sentence in found] == told
+
+
 def test_of_many_slips_a_few_are_told() -> None:
     models = [
         {"name": f"openai/{i}", "parameters": {f"temperature{i}{j}": 1 for j in range(64)}}

@@ -25,7 +25,9 @@ _FORMS: Final = {
 
 def of(spec: Spec) -> list[Result]:
     """What to look at in a spec that is composed, and what to know of it."""
-    found = dict.fromkeys(chain(*map(_of_model, spec.ai_models), _slips(spec.ai_models)))
+    found = dict.fromkeys(
+        chain(_weights(spec), *map(_of_model, spec.ai_models), _slips(spec.ai_models))
+    )
     said = [Result(names.EVENT_MODELS, sentence) for sentence in first(list(found), "And {} more.")]
     if lone := routing.groups(spec).lone():
         quoted = [f"'{shorten(name)}'" for name in lone]
@@ -38,6 +40,15 @@ def of(spec: Spec) -> list[Result]:
             )
         )
     return said
+
+
+def _weights(spec: Spec) -> Iterator[str]:
+    weighted = any(model.weight is not None for model in spec.ai_models)
+    if weighted and not routing.shuffles(spec):
+        yield (
+            f"Weights have no effect under the strategy {spec.routing.strategy}: leave them out, "
+            "or take simple-shuffle."
+        )
 
 
 def first(entries: list[str], more: str) -> list[str]:

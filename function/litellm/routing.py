@@ -67,7 +67,7 @@ def groups(spec: Spec) -> Groups:
     """The groups of a spec."""
     fallbacks = spec.routing.fallbacks
     backed = frozenset(fallback.model for fallback in fallbacks)
-    targets = {name for fallback in fallbacks for name in fallback.to} if _shuffles(spec) else set()
+    targets = {name for fallback in fallbacks for name in fallback.to} if shuffles(spec) else set()
     limited = {model.offered_as for model in spec.ai_models if _limited(model)}
     sizes = Counter(model.offered_as for model in spec.ai_models)
     return Groups(sizes, backed, backed | targets | limited)
@@ -107,7 +107,7 @@ def settings(spec: Spec, found: Groups) -> Manifest:
         **(_rests(routing) or {"disable_cooldowns": True}),
     }
     again: list[str] = []
-    if _shuffles(spec):
+    if shuffles(spec):
         said["enable_weighted_failover"] = True
     else:
         # LiteLLM would take '*' for what any model falls back to.
@@ -123,6 +123,11 @@ def settings(spec: Spec, found: Groups) -> Manifest:
         if redis.tls:
             said["cache_kwargs"] = _TLS
     return said
+
+
+def shuffles(spec: Spec) -> bool:
+    """Whether deployments are drawn by their weights."""
+    return spec.routing.strategy in (None, _SHUFFLE)
 
 
 def request_timeout(routing: Routing) -> int:
@@ -154,10 +159,6 @@ def server(redis: Redis) -> Manifest:
 
 def _limited(model: AIModel) -> bool:
     return model.rpm is not None or model.tpm is not None
-
-
-def _shuffles(spec: Spec) -> bool:
-    return spec.routing.strategy in (None, _SHUFFLE)
 
 
 def _rests(routing: Routing) -> Manifest:
