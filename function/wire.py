@@ -11,7 +11,9 @@ from google.protobuf import struct_pb2
 
 def read(struct: struct_pb2.Struct) -> dict[str, Any]:
     """The Struct as a dict. Three times as fast as json_format, for large specs."""
-    return {key: _value(value) for key, value in struct.fields.items()}
+    fields = struct.fields
+    # Sorted, as a protobuf's map has no order: a message that names the first key stays the same.
+    return {key: _value(fields[key]) for key in sorted(fields)}
 
 
 def _value(value: struct_pb2.Value) -> Any:  # noqa: ANN401  # Any JSON value.

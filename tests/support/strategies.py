@@ -23,7 +23,11 @@ _json = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_word, inner, max_size=3),
     max_leaves=5,
 )
-_open = st.dictionaries(st.sampled_from(["temperature", "seed", "stop", "ours"]), _json, max_size=3)
+_open = st.dictionaries(
+    st.sampled_from(["temperature", "seed", "stop", "ours", "temprature", "tempratur"]),
+    _json,
+    max_size=3,
+)
 _limit = st.integers(1, 2**31 - 1)
 # No call lasts longer than an hour, whatever is drawn of these.
 _seconds, _retries = st.integers(1, 600), st.integers(0, 5)
