@@ -5,9 +5,9 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from function.validation import Rule, echo, refuse, without_nulls
+from function.validation import Rule, echo, refuse, shorten, without_nulls
 
 MAX_QUANTITY: Final = 64
 """The longest quantity, in characters."""
@@ -54,6 +54,20 @@ def _quantity(value: object) -> int | str:
             amount(value)
             return value
     raise refuse(f"{echo(value)} is no quantity: write one such as 500m or 1Gi")
+
+
+def map_key(field: str) -> AfterValidator:
+    """Refuses a list of which two entries have the same value of a field: Kubernetes' list map."""
+
+    def check(entries: list[Any]) -> list[Any]:
+        seen = set[str]()
+        for key in (getattr(entry, field) for entry in entries):
+            if key in seen:
+                raise refuse(f"'{shorten(key)}' is named twice: keep one of the entries")
+            seen.add(key)
+        return entries
+
+    return AfterValidator(check)
 
 
 _OBJECT_NAME = Rule(

@@ -9,6 +9,7 @@ from function.composition import Condition, Manifest, Result, conditions_of
 from function.plan import Plan
 from function.preflight import Finding
 from function.resources import deployment, service
+from function.validation import first
 
 MAX_MODELS: Final = 50
 """How many models the status lists; modelCount counts all."""
@@ -40,9 +41,15 @@ def fields(plan: Plan, observed: Mapping[str, Any] | None, keys: Mapping[str, Fi
 
 
 def _model(name: str, targets: list[str], keys: Finding) -> Manifest:
-    model: Manifest = {"name": name, "targets": _first(targets), "credentials": keys.state}
+    model: Manifest = {
+        "name": name,
+        "targets": first(targets, most=MAX_TARGETS),
+        "credentials": keys.state,
+    }
     if keys.missing:
-        model["missing"] = _first([f"{secret}/{key}" for secret, key in keys.missing])
+        model["missing"] = first(
+            [f"{secret}/{key}" for secret, key in keys.missing], most=MAX_TARGETS
+        )
     return model
 
 
@@ -171,8 +178,3 @@ def _groups(models: list[AIModel]) -> dict[str, list[str]]:
     for model in models:
         groups.setdefault(model.offered_as, []).append(model.name)
     return groups
-
-
-def _first(entries: list[str]) -> list[str]:
-    rest = len(entries) - MAX_TARGETS
-    return entries if rest <= 0 else [*entries[:MAX_TARGETS], f"and {rest} more"]

@@ -6,7 +6,7 @@ repeated only where it cannot be a credential.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_args
 
@@ -171,6 +171,12 @@ def _kind_of(value: object) -> str:
 def echo(value: object) -> str:
     """A value as JSON, for a message."""
     return shorten(json.dumps(value, ensure_ascii=False))
+
+
+def first(entries: Sequence[str], more: str = "and {} more", *, most: int = 5) -> list[str]:
+    """The first few of many, and how many more there are ('{}' in the text is their number)."""
+    rest = len(entries) - most
+    return [*entries[:most], *([more.format(rest)] if rest > 0 else [])]
 
 
 def shorten(text: str) -> str:

@@ -27,7 +27,7 @@ from tests.support.authority import Authority
 from tests.support.gateway import Gateway, within_a_minute
 from tests.support.kubelet import Pod
 from tests.support.processes import free_port
-from tests.support.redis_server import Redis
+from tests.support.redis_server import Redis, redis_server
 from tests.support.upstream import ANSWER, Upstream
 from tests.support.world import World, router, secret
 
@@ -614,7 +614,7 @@ def fleet(apart: Providers) -> Iterator[Fleet]:
         secret("redis", "team", password=password),
         secret("litellm-secrets", "team", **support.KEYS),
     ]
-    with Redis(password) as redis, ExitStack() as stack:
+    with redis_server(password) as redis, ExitStack() as stack:
         shared = {
             "host": "127.0.0.1",
             "port": redis.port,
@@ -655,7 +655,7 @@ def test_redis_may_encrypt_and_must_then_be_trusted(tmp_path: Path, *, trusted: 
     # With two slashes it is the machine's own /tmp and not the pod's.
     variable = {"name": "SSL_CERT_FILE", "value": f"/{known}"}
     password = "redis-of-the-test"
-    with Upstream() as upstream, Redis(password, certificates) as redis:
+    with Upstream() as upstream, redis_server(password, certificates) as redis:
         ref = {"name": "redis", "key": "password"}
         world = World(
             router(

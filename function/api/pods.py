@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from function.api.secrets import SecretKeyRef
 from function.fields import (
@@ -13,9 +13,10 @@ from function.fields import (
     Quantities,
     VariableName,
     amount,
+    map_key,
 )
 from function.literals import CREDENTIAL_NAME
-from function.validation import Model, refuse, shorten, without_nulls
+from function.validation import Model, refuse, without_nulls
 
 
 class KeySelector(SecretKeyRef):
@@ -115,22 +116,13 @@ class Resources(Model):
         return self
 
 
-def _distinct_names(env: list[EnvVar]) -> list[EnvVar]:
-    seen = set[str]()
-    for variable in env:
-        if variable.name in seen:
-            raise refuse(f"'{shorten(variable.name)}' is named twice: keep one of the entries")
-        seen.add(variable.name)
-    return env
-
-
 class Deployment(Model):
     """How the gateway's pods run."""
 
     image: Image | None = None
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = None
     resources: Resources | None = None
-    env: Annotated[list[EnvVar], Field(max_length=128), AfterValidator(_distinct_names)] = []
+    env: Annotated[list[EnvVar], Field(max_length=128), map_key("name")] = []
     env_from: Annotated[list[EnvFromSource], Field(max_length=16)] = []
     service_account_name: ObjectName | None = None
 

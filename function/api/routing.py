@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from function import literals
 from function.api.models import AIModel
 from function.api.secrets import SecretKeyRef
-from function.fields import MAX_CALL_SECONDS, OpenObject, Retries
+from function.fields import MAX_CALL_SECONDS, OpenObject, Retries, map_key
 from function.validation import Model, Rule, refuse, shorten
 
 DEFAULT_TIMEOUT_SECONDS: Final = 600
@@ -48,15 +48,6 @@ class Fallback(Model):
         return self
 
 
-def _one_each(fallbacks: list[Fallback]) -> list[Fallback]:
-    seen = set[str]()
-    for fallback in fallbacks:
-        if fallback.model in seen:
-            raise refuse(f"'{shorten(fallback.model)}' is named twice: keep one of the entries")
-        seen.add(fallback.model)
-    return fallbacks
-
-
 class Routing(Model):
     """How a group's deployments share the load, and what happens when one fails."""
 
@@ -65,9 +56,17 @@ class Routing(Model):
     timeout_seconds: Annotated[int, Field(ge=1, le=MAX_CALL_SECONDS)] | None = None
     allowed_failures: Annotated[int, Field(ge=0, le=1000000)] | None = None
     cooldown_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
-    fallbacks: Annotated[
-        list[Fallback], Field(max_length=_MAX_FALLBACKS), AfterValidator(_one_each)
-    ] = []
+    fallbacks: Annotated[list[Fallback], Field(max_length=_MAX_FALLBACKS), map_key("model")] = []
+
+    @property
+    def call_seconds(self) -> int:
+        """How many seconds a try of a call may take, of entries that do not say."""
+        return DEFAULT_TIMEOUT_SECONDS if self.timeout_seconds is None else self.timeout_seconds
+
+    @property
+    def call_retries(self) -> int:
+        """How often a call is tried again, of entries that do not say."""
+        return DEFAULT_RETRIES if self.retries is None else self.retries
 
 
 class Redis(Model):
@@ -160,11 +159,7 @@ def limits(routing: Routing, models: list[AIModel]) -> Iterator[tuple[int, int, 
         pairs.setdefault((model.timeout_seconds, model.max_retries), i)
     for (seconds, retries), i in pairs.items():
         yield (
-            _first(seconds, routing.timeout_seconds, DEFAULT_TIMEOUT_SECONDS),
-            _first(retries, routing.retries, DEFAULT_RETRIES),
+            routing.call_seconds if seconds is None else seconds,
+            routing.call_retries if retries is None else retries,
             i,
         )
-
-
-def _first(*values: int | None) -> int:
-    return next(value for value in values if value is not None)

@@ -9,10 +9,9 @@ from function import names
 from function.api import AIModel, Spec
 from function.composition import Result
 from function.litellm import keys, providers, routing
-from function.validation import shorten
+from function.litellm.routing import Groups
+from function.validation import first, shorten
 
-_MAX: Final = 5
-"""How many sentences are said, and how many names in one; the rest is counted."""
 MAX_GUESSES: Final = 50
 """For how many unknown keys a name is guessed."""
 
@@ -23,18 +22,20 @@ _FORMS: Final = {
 """The form of model ids that LiteLLM can call without a base, and an example of it."""
 
 
-def of(spec: Spec) -> list[Result]:
+def of(spec: Spec, found: Groups) -> list[Result]:
     """What to look at in a spec that is composed, and what to know of it."""
-    found = dict.fromkeys(
+    sentences = dict.fromkeys(
         chain(_weights(spec), *map(_of_model, spec.ai_models), _slips(spec.ai_models))
     )
-    said = [Result(names.EVENT_MODELS, sentence) for sentence in first(list(found), "And {} more.")]
-    if lone := routing.groups(spec).lone():
+    said = [
+        Result(names.EVENT_MODELS, sentence) for sentence in first([*sentences], "And {} more.")
+    ]
+    if lone := found.lone():
         quoted = [f"'{shorten(name)}'" for name in lone]
         said.append(
             Result(
                 names.EVENT_LONE,
-                f"{', '.join(first(quoted, 'and {} more'))}: a single deployment and no fallback, "
+                f"{', '.join(first(quoted))}: a single deployment and no fallback, "
                 "so calls fail while it does.",
                 "Normal",
             )
@@ -44,17 +45,11 @@ def of(spec: Spec) -> list[Result]:
 
 def _weights(spec: Spec) -> Iterator[str]:
     weighted = any(model.weight is not None for model in spec.ai_models)
-    if weighted and not routing.shuffles(spec):
+    if weighted and not routing.shuffles(spec.routing):
         yield (
             f"Weights have no effect under the strategy {spec.routing.strategy}: leave them out, "
             "or take simple-shuffle."
         )
-
-
-def first(entries: list[str], more: str) -> list[str]:
-    """The first few of many, and how many more there are ('{}' in the text is their number)."""
-    rest = len(entries) - _MAX
-    return entries if rest <= 0 else [*entries[:_MAX], more.format(rest)]
 
 
 def _of_model(model: AIModel) -> Iterator[str]:

@@ -12,6 +12,7 @@ from function import names
 from function.api import AIModel, Spec
 from function.composition import Manifest
 from function.litellm import routing
+from function.litellm.routing import Groups
 from function.plan import Access
 from function.refusal import Refused
 
@@ -21,14 +22,14 @@ MAX_BYTES: Final = 1024 * 1024
 _CACHE_SECONDS: Final = 300
 
 
-def make(spec: Spec, accesses: Sequence[Access]) -> Manifest:
+def make(spec: Spec, accesses: Sequence[Access], found: Groups) -> Manifest:
     """The configuration that a spec gives; the same for the same models in any order.
 
     Args:
         spec: the router's spec, whose own `config` is not looked at.
         accesses: how each of its models gets at its provider.
+        found: the groups that its models form.
     """
-    found = routing.groups(spec)
     entries = [
         _entry(model, access.params, routing.params(model, spec.routing, found))
         for model, access in zip(spec.ai_models, accesses, strict=True)
@@ -77,7 +78,7 @@ def digest(config: str) -> str:
 
 
 def _litellm_settings(spec: Spec) -> Manifest:
-    said: Manifest = {"request_timeout": routing.request_timeout(spec.routing)}
+    said: Manifest = {"request_timeout": spec.routing.call_seconds}
     if spec.routing.allowed_failures == routing.LITELLMS_ALLOWED_FAILURES:
         # LiteLLM takes its own default for not given, so that one is set to something else.
         said["allowed_fails"] = 0

@@ -13,9 +13,9 @@ from function import literals, merging, names
 from function.api.routing import Config
 from function.composition import Manifest, Result
 from function.litellm import keys, providers
-from function.litellm.advice import MAX_GUESSES, first
+from function.litellm.advice import MAX_GUESSES
 from function.refusal import Refused
-from function.validation import shorten
+from function.validation import first, shorten
 
 _PARAMETERS: Final = ("max_parallel_requests", "num_retries", "rpm", "timeout", "tpm", "weight")
 _SETTINGS: Final = (
@@ -36,9 +36,9 @@ def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
     if not patch and not wanted.remove:
         return config, []
     merged = merging.merge(config, patch)
-    found = {pointer: merging.remove(merged, pointer) for pointer in wanted.remove}
-    gone = [pointer for pointer, there in found.items() if there]
-    absent = [pointer for pointer, there in found.items() if not there]
+    found = [(pointer, merging.remove(merged, pointer)) for pointer in wanted.remove]
+    gone = [pointer for pointer, there in found if there]
+    absent = [pointer for pointer, there in found if not there]
     _check(merged)
     sentences = [*_unknown(patch), *_overridden(config, patch)]
     if gone:
@@ -51,7 +51,7 @@ def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
 
 
 def _listed(pointers: list[str]) -> str:
-    return ", ".join(first([shorten(pointer) for pointer in pointers], "and {} more"))
+    return ", ".join(first([shorten(pointer) for pointer in pointers]))
 
 
 def _overridden(config: Manifest, patch: Manifest) -> Iterator[str]:

@@ -42,7 +42,9 @@ def make(
             ConfigMap.
     """
     spec = router.spec
-    configuration, overridden = last_word.apply(config.make(spec, accesses), spec.config)
+    groups = routing.groups(spec)
+    generated = config.make(spec, accesses, groups)
+    configuration, overridden = last_word.apply(generated, spec.config)
     text = config.text(configuration)
     wanted = spec.deployment
     return Plan(
@@ -56,7 +58,7 @@ def make(
         secret_hash=secret_hash,
         longest_call_seconds=routing.longest_call(spec),
         master_key=master_key,
-        results=(*advice.of(spec), *overridden),
+        results=(*advice.of(spec, groups), *overridden),
     )
 
 

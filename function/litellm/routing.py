@@ -27,7 +27,7 @@ from typing import Final
 
 from function import names
 from function.api import AIModel, Redis, Routing, Spec
-from function.api.routing import DEFAULT_RETRIES, DEFAULT_TIMEOUT_SECONDS, limits
+from function.api.routing import limits
 from function.composition import Manifest
 
 _SHUFFLE: Final = "simple-shuffle"
@@ -51,11 +51,13 @@ class Groups:
     Attributes:
         sizes: how many deployments each model name has.
         backed: model names that have a fallback.
-        restless: model names whose deployments do not rest for failures.
+        limited: model names of which a deployment has a limit of calls or tokens a minute.
+        restless: model names whose deployments do not rest, while others do.
     """
 
     sizes: Counter[str]
     backed: frozenset[str]
+    limited: frozenset[str]
     restless: frozenset[str]
 
     def lone(self) -> list[str]:
@@ -67,10 +69,12 @@ def groups(spec: Spec) -> Groups:
     """The groups of a spec."""
     fallbacks = spec.routing.fallbacks
     backed = frozenset(fallback.model for fallback in fallbacks)
-    targets = {name for fallback in fallbacks for name in fallback.to} if shuffles(spec) else set()
-    limited = {model.offered_as for model in spec.ai_models if _limited(model)}
+    limited = frozenset(model.offered_as for model in spec.ai_models if _limited(model))
+    restless = backed | limited if _rests(spec.routing) else frozenset[str]()
+    if restless and shuffles(spec.routing):
+        restless = restless.union(*(fallback.to for fallback in fallbacks))
     sizes = Counter(model.offered_as for model in spec.ai_models)
-    return Groups(sizes, backed, backed | targets | limited)
+    return Groups(sizes, backed, limited, restless)
 
 
 def params(model: AIModel, routing: Routing, found: Groups) -> Manifest:
@@ -91,7 +95,7 @@ def params(model: AIModel, routing: Routing, found: Groups) -> Manifest:
         said.setdefault("num_retries", 0)
     if _limited(model):
         said.setdefault("max_parallel_requests", 0)
-    if group in found.restless and _rests(routing):
+    if group in found.restless:
         said["cooldown_time"] = 0
     return said
 
@@ -99,24 +103,22 @@ def params(model: AIModel, routing: Routing, found: Groups) -> Manifest:
 def settings(spec: Spec, found: Groups) -> Manifest:
     """The `router_settings` of a spec."""
     routing = spec.routing
-    strategy = routing.strategy or _SHUFFLE
-    retries = DEFAULT_RETRIES if routing.retries is None else routing.retries
     said: Manifest = {
-        "routing_strategy": strategy,
-        "num_retries": retries,
+        "routing_strategy": routing.strategy or _SHUFFLE,
+        "num_retries": routing.call_retries,
         **(_rests(routing) or {"disable_cooldowns": True}),
     }
     again: list[str] = []
-    if shuffles(spec):
+    if shuffles(routing):
         said["enable_weighted_failover"] = True
     else:
         # LiteLLM would take '*' for what any model falls back to.
         again = [name for name, n in found.sizes.items() if n > 1 and "*" not in name]
-    if fallbacks := _fallbacks(routing, again, retries):
+    if fallbacks := _fallbacks(routing, again):
         said["fallbacks"] = fallbacks
     if (most := max(found.sizes.values())) > _LITELLMS_MAX_FALLBACKS:
         said["max_fallbacks"] = min(most, _MOST_FALLBACKS)
-    if any(map(_limited, spec.ai_models)):
+    if found.limited:
         said["optional_pre_call_checks"] = ["enforce_model_rate_limits"]
     if (redis := spec.shared_redis) is not None:
         said |= {f"redis_{key}": value for key, value in server(redis).items()}
@@ -125,15 +127,9 @@ def settings(spec: Spec, found: Groups) -> Manifest:
     return said
 
 
-def shuffles(spec: Spec) -> bool:
+def shuffles(routing: Routing) -> bool:
     """Whether deployments are drawn by their weights."""
-    return spec.routing.strategy in (None, _SHUFFLE)
-
-
-def request_timeout(routing: Routing) -> int:
-    """How many seconds a call may take that no entry has its own timeout for."""
-    seconds = routing.timeout_seconds
-    return DEFAULT_TIMEOUT_SECONDS if seconds is None else seconds
+    return routing.strategy in (None, _SHUFFLE)
 
 
 def longest_call(spec: Spec) -> int:
@@ -164,17 +160,17 @@ def _limited(model: AIModel) -> bool:
 def _rests(routing: Routing) -> Manifest:
     """When a deployment rests that fails, and how long; empty where none does."""
     failures, seconds = routing.allowed_failures, routing.cooldown_seconds
-    asked_for = (failures, seconds) != (None, None) or routing.strategy not in (None, _SHUFFLE)
+    asked_for = (failures, seconds) != (None, None) or not shuffles(routing)
     if not asked_for or seconds == 0:
         return {}
     return {"allowed_fails": failures or 0, "cooldown_time": seconds or _COOLDOWN_SECONDS}
 
 
-def _fallbacks(routing: Routing, again: Collection[str], retries: int) -> list[Manifest]:
+def _fallbacks(routing: Routing, again: Collection[str]) -> list[Manifest]:
     """What is asked after a model has failed, by model; the order of the models has no meaning."""
     wanted: dict[str, list[str | Manifest]] = {
         # With a parameter beside it LiteLLM does not take it for the group that has just failed.
-        name: [{"model": name, "num_retries": retries}]
+        name: [{"model": name, "num_retries": routing.call_retries}]
         for name in again
     }
     for fallback in routing.fallbacks:

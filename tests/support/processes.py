@@ -40,7 +40,7 @@ def running(
         text=True,
     )
     try:
-        _wait_until_listening(process, address)
+        wait_until_listening(process, address)
         yield process, address
     finally:
         if process.poll() is None:
@@ -53,7 +53,12 @@ def modelrouter() -> str:
     return str(Path(sys.executable).parent / "modelrouter")
 
 
-def _wait_until_listening(process: subprocess.Popen[str], address: str) -> None:
+def wait_until_listening(process: subprocess.Popen[str], address: str) -> None:
+    """Waits until a process listens on host:port.
+
+    Raises:
+        AssertionError: it ended before that, or does not listen in time.
+    """
     host, port = address.split(":")
     end = time.monotonic() + 20
     while time.monotonic() < end:
