@@ -1,15 +1,26 @@
 """A Crossplane composition function that turns a ModelRouter into a LiteLLM gateway.
 
-The way of a call: `fn` reads the request's protobuf into plain values (`wire`), `compose` does all
-there is to do on them, and `fn` writes the answer. In `compose`: the request's composite resource
-becomes a `router` (`api` says what it may hold), the objects of the names that it wants are its
-own or free (`ownership`), its `master_key` is kept or made, a kind of router makes a `plan`
-(`litellm`), the composed kinds write it down (`resources`), and `preflight` (of the keys in the
-users' `secrets`) and `status` say what became of it.
+The way of a call: `fn` reads the request's protobuf into plain values (`structs`, `call`),
+`compose` does all there is to do with them, and `fn` writes the response. `compose` is a script of
+five verbs, and each folder is one of them, in this order:
 
-A plan of `litellm` is made of its `config` (with `credentials` and `routing` in each entry), the
-router's `last_word` on that (`merging` does it, `keys` knows LiteLLM's), and `advice`.
+- `api`       reads what people write: the composite resource and the Composition's input, as a
+              `Router`.
+- `gateways`  plans the gateway from that alone: containers, configuration, the keys that it needs.
+              One package for each kind of gateway (`litellm`), behind the protocol in `base`.
+- `observed`  observes what the cluster holds: the router's own objects, the users' Secrets, the
+              generated master key. What it has not seen it requires from Crossplane.
+- `resources` builds the composed resources, one module for each kind.
+- `report`    reports what became of it all: status, conditions and events.
 
-`server` serves it to Crossplane; `render` plays Crossplane's part around it on a laptop; `main` is
-the command line of both. `names` is the home of every name that others see.
+Each folder knows those above it in this list and none below; `.importlinter` holds the order, and
+no module is imported in a circle. Below them all are `names` (every name that others see), `errors`
+(every error raised on purpose), `call` (request and response), `text` (values in messages) and
+`merging` (JSON merge patches and pointers).
+
+`server` serves `fn` to Crossplane; `offline` plays Crossplane's part around it on a laptop; `main`
+is the command line of both.
+
+To find a sentence of the README in the code: a field is in `api`, what LiteLLM is told in
+`gateways.litellm`, a Kubernetes object in `resources`, a condition or a status field in `report`.
 """

@@ -2,16 +2,17 @@
 
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from crossplane.function import logging, resource, response
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
-from function import names, resources, router, wire
-from function.compose import Request, compose, refused
-from function.composition import Composition
-from function.refusal import Refused
+from function import names, report, resources, structs
+from function.api import router
+from function.call import Request, Response
+from function.compose import compose
+from function.errors import Refused
 
 STATUS = {
     "True": fnv1.STATUS_CONDITION_TRUE,
@@ -24,6 +25,12 @@ SEVERITY = {"Warning": fnv1.SEVERITY_WARNING, "Normal": fnv1.SEVERITY_NORMAL}
 """A result's severity in protobuf."""
 
 
+_DEFECT: Final = (
+    "The function failed, and nothing was changed: this is a defect, please report it with the "
+    "function's log."
+)
+
+
 class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
     """Runs the function. Stateless: any number of calls may run at once."""
 
@@ -34,62 +41,62 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
     async def RunFunction(
         self, req: fnv1.RunFunctionRequest, _: object
     ) -> fnv1.RunFunctionResponse:
-        """Answers one request. Never raises: what goes wrong is a fatal result."""
+        """Answers one request. What goes wrong in reading, composing or writing is a fatal result.
+
+        A defect must not cost a user his gateway.
+        """
         log = self.log.bind(tag=req.meta.tag)
         log.debug("Running function")
-        request = read_request(req)
-        log = log.bind(router=router.title(request.composite))
+        request = Request()
         try:
-            composition = compose(request)
-        except Exception as error:  # noqa: BLE001  # A defect must not cost a user his gateway.
+            request = read_request(req)
+            log = log.bind(router=router.title(request.composite))
+            answer = compose(request)
+            rsp = write_response(req, answer)
+        except Exception as error:  # noqa: BLE001  # See above.
             # Neither the error's text nor the frames' values: they could hold a credential.
             log.error(  # noqa: TRY400
                 "Cannot compose",
                 error=type(error).__name__,
                 at=[f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)],
             )
-            message = (
-                "The function failed, and nothing was changed: this is a defect, please report it "
-                "with the function's log."
-            )
-            composition = refused(request, Refused(names.REASON_INTERNAL_ERROR, message))
-        if composition.refusal is not None:
-            log.info("Refused", reason=composition.refusal.reason)
-        return write_response(req, composition)
+            answer = report.refused(request, Refused(names.REASON_INTERNAL_ERROR, _DEFECT))
+            rsp = write_response(req, answer)
+        if answer.refusal is not None:
+            log.info("Refused", reason=answer.refusal.reason)
+        return rsp
 
 
 def read_request(req: fnv1.RunFunctionRequest) -> Request:
     """The request as plain values, of what the core looks at."""
     return Request(
-        composite=wire.read(req.observed.composite.resource),
+        composite=structs.read(req.observed.composite.resource),
         observed={
-            name: wire.read(req.observed.resources[name].resource)
+            name: structs.read(req.observed.resources[name].resource)
             for name in resources.KINDS
             if name in req.observed.resources
         },
-        fetched={
-            name: wire.read(found.items[0].resource) if found.items else None
+        required={
+            name: structs.read(found.items[0].resource) if found.items else None
             for name, found in req.required_resources.items()
         },
-        settings=wire.read(req.input),
+        input=structs.read(req.input),
     )
 
 
-def write_response(
-    req: fnv1.RunFunctionRequest, composition: Composition
-) -> fnv1.RunFunctionResponse:
-    """The response to a request: what earlier steps desired stays, the composition is added."""
+def write_response(req: fnv1.RunFunctionRequest, answer: Response) -> fnv1.RunFunctionResponse:
+    """The response to a request: what earlier steps desired stays."""
     rsp = response.to(req)
-    rsp.meta.ttl.FromSeconds(composition.ttl_seconds)
-    for name, composed in composition.resources.items():
+    rsp.meta.ttl.FromSeconds(answer.ttl_seconds)
+    for name, composed in answer.resources.items():
         desired = rsp.desired.resources[name]
         resource.update(desired, composed.manifest)
         desired.ready = fnv1.READY_TRUE if composed.ready else fnv1.READY_FALSE
-    if composition.status:
-        _update_status(rsp, composition.status)
-    if composition.unready:
+    if answer.status:
+        _update_status(rsp, answer.status)
+    if answer.unready:
         rsp.desired.composite.ready = fnv1.READY_FALSE
-    for name, wanted in composition.requirements.items():
+    for name, wanted in answer.requirements.items():
         response.require_resources(
             rsp,
             name,
@@ -98,7 +105,7 @@ def write_response(
             match_name=wanted.name,
             namespace=wanted.namespace,
         )
-    for condition in composition.conditions:
+    for condition in answer.conditions:
         rsp.conditions.append(
             fnv1.Condition(
                 type=condition.type,
@@ -108,10 +115,10 @@ def write_response(
                 target=fnv1.TARGET_COMPOSITE_AND_CLAIM,
             )
         )
-    for result in composition.results:
+    for result in answer.results:
         _add_result(rsp, SEVERITY[result.severity], result.reason, result.message)
-    if composition.refusal is not None:
-        refusal = composition.refusal
+    if answer.refusal is not None:
+        refusal = answer.refusal
         _add_result(rsp, fnv1.SEVERITY_FATAL, refusal.reason, refusal.message)
     return rsp
 

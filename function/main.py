@@ -8,8 +8,10 @@ import click
 from crossplane.function import cli as sdk
 from crossplane.function import logging
 
-from function import documents, fn, render, server
+from function import fn, server
 from function.__version__ import __version__
+from function.errors import ManifestError, RenderError, StartError
+from function.offline import manifests, render
 
 _MEGABYTE: Final = 1024 * 1024
 _PATHS: Final = click.Path(path_type=Path)
@@ -49,7 +51,7 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
         asyncio.run(
             server.serve(fn.FunctionRunner(), address, certificates=certificates, options=options)
         )
-    except server.StartError as error:
+    except StartError as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -97,14 +99,14 @@ def render_command(  # noqa: PLR0913  # The command's flags.
             for document in result.documents(xr=include_xr, results=include_function_results)
         ]
         if output_dir is not None:
-            documents.write(shown, output_dir)
-    except (render.RenderError, documents.DocumentError) as error:
+            manifests.write(shown, output_dir)
+    except (RenderError, ManifestError) as error:
         raise click.ClickException(str(error)) from None
     for result in rendered:
         for note in result.notes:
             click.echo(f"Note: {note}", err=True)
     if output_dir is None:
-        click.echo("".join(f"---\n{documents.to_yaml(document)}" for document in shown), nl=False)
+        click.echo("".join(f"---\n{manifests.to_yaml(document)}" for document in shown), nl=False)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The one home of names that users and other parts of a cluster see.
 
-Groups and kinds, composed-resource names, labels, annotations, ports, paths, condition types and
-reasons. Nothing here computes anything but a name from a name.
+Groups and kinds, names of composed resources, labels, annotations, ports, condition types and
+reasons. Nothing here computes anything but a name from a name. The names that belong to one kind of
+gateway, such as its variables and files, stand in that gateway's own module.
 """
 
 from typing import Final
@@ -33,30 +34,23 @@ INPUT_API_VERSION: Final = "modelrouter.fn.agentic-layer.ai/v1alpha1"
 INPUT_KIND: Final = "Input"
 
 # Names of composed resources: how Crossplane tells them apart. They never change, since a new name
-# means a new object and the old one deleted.
-CONFIG_MAP: Final = "configMap"
-DEPLOYMENT: Final = "deployment"
-SERVICE: Final = "service"
-MASTER_KEY: Final = "masterKey"
+# means a new object, and the old one is deleted.
+RESOURCE_CONFIG_MAP: Final = "configMap"
+RESOURCE_DEPLOYMENT: Final = "deployment"
+RESOURCE_MASTER_KEY: Final = "masterKey"
+RESOURCE_SERVICE: Final = "service"
 
 LABEL_APP: Final = "app"
 """The Deployment's selector. It is immutable there, so it is this one label and nothing else."""
 LABEL_ROUTER: Final = f"{GROUP}/modelrouter"
-"""Narrows the Service's selector to the pods that this project made."""
+"""Narrows the Service's selector to the pods that this function composed."""
 
 ANNOTATION_CONFIG_HASH: Final = f"{GROUP}/config-hash"
 ANNOTATION_SECRET_HASH: Final = f"{GROUP}/secret-hash"
 ANNOTATION_KEY_ID: Final = f"{GROUP}/key-id"
-"""On a made master key: tells it from the one before it, without being derived from it."""
+"""On a generated master key: tells it from the one before it, without being derived from it."""
 
-CONTAINER: Final = "litellm"
 PORT_NAME: Final = "http"
-CONFIG_KEY: Final = "config.yaml"
-CONFIG_FOLDER: Final = "/app/config"
-CONFIG_PATH: Final = f"{CONFIG_FOLDER}/{CONFIG_KEY}"
-DEFAULT_CREDENTIALS_SECRET: Final = "litellm-secrets"  # noqa: S105  # A Secret's name.
-MASTER_KEY_VARIABLE: Final = "LITELLM_MASTER_KEY"
-REDIS_PASSWORD_VARIABLE: Final = "REDIS_PASSWORD"  # noqa: S105  # A variable's name.
 
 # Condition types.
 CONFIGURED: Final = "Configured"
@@ -82,11 +76,11 @@ REASON_INTERNAL_ERROR: Final = "InternalError"
 
 # Reasons of events only.
 EVENT_MODELS: Final = "CheckModels"
-"""Models that LiteLLM may not be able to call, or parameters that it may not know."""
+"""Models that the gateway may not be able to call, or parameters that it may not know."""
 EVENT_CONFIG: Final = "CheckConfig"
-"""What the router's own configuration does to the generated one."""
-EVENT_LONE: Final = "SingleDeployment"
-"""Models that nothing stands in for."""
+"""What the overrides do to the generated configuration."""
+EVENT_SINGLE_DEPLOYMENT: Final = "SingleDeployment"
+"""Models with one deployment and no fallback."""
 
 # Reasons of CredentialsPresent.
 REASON_ALL_PRESENT: Final = "AllPresent"
@@ -103,11 +97,11 @@ REASON_REFUSED: Final = "SpecRefused"
 REASON_ROLLOUT_STUCK: Final = "ProgressDeadlineExceeded"
 
 
-def config_map(router: str) -> str:
+def config_map_of(router: str) -> str:
     """The name of the ConfigMap of the router of that name."""
     return f"{router}-config"
 
 
-def master_key(router: str) -> str:
-    """The name of the Secret that holds the master key made for the router of that name."""
+def generated_key_of(router: str) -> str:
+    """The name of the Secret with the master key that is generated for the router of that name."""
     return f"{router}-master-key"

@@ -18,6 +18,8 @@ from crossplane.function.proto.v1beta1 import run_function_pb2_grpc as grpcv1bet
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from function.errors import StartError
+
 DRAIN_SECONDS: Final = 25
 """How long calls may take to end after SIGTERM: a little less than Kubernetes waits by default."""
 
@@ -27,10 +29,6 @@ _CONNECTION_AGE: Final = (
     ("grpc.max_connection_age_grace_ms", DRAIN_SECONDS * 1000),
 )
 _SERVICES: Final = (*runtime.SERVICE_NAMES, health.SERVICE_NAME)
-
-
-class StartError(Exception):
-    """The server cannot start; the text says why and what to do."""
 
 
 def build(

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
-from function import fn, names
-from function.composition import Manifest
+from function import fn
+from function.call import Manifest
+from function.gateways.litellm.credentials import DEFAULT_SECRET
+from function.resources import KINDS
 from tests.support.world import router
 
 CALLS = {10: 300, 1000: 20}
@@ -46,14 +48,13 @@ def milliseconds(spec: Manifest, calls: int) -> float:
     """The CPU time of a call, after a first one that is not counted."""
     request = fnv1.RunFunctionRequest()
     request.observed.composite.resource.update(router(**spec))
-    own = (names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE)
-    for name in (*own, f"secret.{names.DEFAULT_CREDENTIALS_SECRET}"):
+    for name in (*KINDS, f"secret.{DEFAULT_SECRET}"):
         request.required_resources[name].SetInParent()
 
     async def run() -> float:
         runner = fn.FunctionRunner()
         response = await runner.RunFunction(request, None)
-        assert len(response.desired.resources) == len(own), response.results
+        assert len(response.desired.resources) == len(KINDS), response.results
         begin = time.process_time()
         for _ in range(calls):
             await runner.RunFunction(request, None)

@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from function import documents, render
-from function.litellm import providers
+from function.gateways.litellm import providers
+from function.offline import manifests, render
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "package" / "configuration" / "definition.yaml"
@@ -53,7 +53,7 @@ def golden(example: Path) -> str:
     """What an example renders to, its composite resource first."""
     (rendered,) = render.render([example])
     shown = rendered.documents(xr=True, results=True)
-    return "".join(f"---\n{documents.to_yaml(document)}" for document in shown)
+    return "".join(f"---\n{manifests.to_yaml(document)}" for document in shown)
 
 
 def claims(xrd: dict[str, Any]) -> dict[str, Any]:

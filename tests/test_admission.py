@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from function import names
-from function.composition import Manifest
-from function.litellm import config
-from function.refusal import Refused
-from function.router import read
+from function.api import router as routers
+from function.call import Manifest, Request
+from function.errors import Refused
+from function.gateways.litellm import config
 from tests.generate import EXAMPLES, ROOT, ROUTERS
 from tests.support.apiserver import ApiError, Client, crds_of, pod_of
 from tests.support.world import World, behind_claim, router
@@ -74,10 +74,10 @@ def test_the_api_server_takes_and_refuses(api: Client, case: Manifest) -> None:
 def test_the_function_takes_and_refuses_the_same(case: Manifest) -> None:
     assert ("function" in case) == ("admission" in case or case.get("unseen", False))
     if "function" not in case:
-        read(case_router(case))
+        routers.read(Request(case_router(case)))
         return
     with pytest.raises(Refused) as refused:
-        read(case_router(case))
+        routers.read(Request(case_router(case)))
     assert refused.value.message == case["function"]
     assert "s3cr3t" not in refused.value.message
 
@@ -166,7 +166,7 @@ def test_the_largest_router_is_created(api: Client) -> None:
 
 def test_the_function_takes_no_more_either() -> None:
     with pytest.raises(Refused) as refused:
-        read(largest(1001))
+        routers.read(Request(largest(1001)))
     assert refused.value.message == (
         "spec.aiModels has too many entries: it may have at most 1000."
     )
@@ -274,7 +274,7 @@ def test_the_composed_objects_are_applied_and_stay_as_they_are(
 def test_the_pods_meet_the_restricted_standard(
     apiserver: Client, composed: dict[str, Manifest]
 ) -> None:
-    pod = pod_of(composed[names.DEPLOYMENT])
+    pod = pod_of(composed[names.RESOURCE_DEPLOYMENT])
     created = apiserver.create(pod, dry_run=True)
     container = created["spec"]["containers"][0]
     named = "serviceAccountName" in pod["spec"]
@@ -303,9 +303,9 @@ def test_a_made_master_key_cannot_be_replaced_by_another(apiserver: Client) -> N
     """What a cache that shows no Secret yet would lead to: a second random key."""
     apiserver.namespace("keys")
     one, two = (World(router(namespace="keys")).reconcile() for _ in range(2))
-    apiserver.apply(one.resources[names.MASTER_KEY].manifest)
+    apiserver.apply(one.resources[names.RESOURCE_MASTER_KEY].manifest)
     with pytest.raises(ApiError, match="field is immutable when `immutable` is set"):
-        apiserver.apply(two.resources[names.MASTER_KEY].manifest)
+        apiserver.apply(two.resources[names.RESOURCE_MASTER_KEY].manifest)
 
 
 @pytest.mark.parametrize(("over", "taken"), [(0, True), (1, False)])
@@ -320,7 +320,7 @@ def test_a_config_map_holds_what_the_function_lets_into_it(
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "config", "namespace": team},
-        "data": {names.CONFIG_KEY: text},
+        "data": {"config.yaml": text},
     }
     if taken:
         apiserver.create(manifest, dry_run=True)

@@ -7,20 +7,22 @@ from typing import Any
 import pytest
 
 from function import names
-from function.compose import Request, compose
-from function.composition import Composition, Manifest
-from function.litellm import config
+from function.call import Manifest, Request, Response
+from function.compose import compose
+from function.gateways.litellm import config
+from function.gateways.litellm.variables import MASTER_KEY
 from tests.support.world import UID, World, behind_claim, controlled, router, secret
 
 SECRET = "secret.litellm-secrets"
 """The requirement for the Secret that these tests' routers take their keys from."""
 
-ALL = {names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE}
+ALL = {"configMap", "deployment", "masterKey", "service"}
+"""What every router composes, by the names that must never change."""
 
 
 def master_key(key: str = "sk-team", **more: Any) -> Manifest:  # noqa: ANN401
     """A master key's Secret in the namespace of the routers of these tests."""
-    return {**secret("gw-master-key", **{names.MASTER_KEY_VARIABLE: key}), **more}
+    return {**secret("gw-master-key", **{MASTER_KEY: key}), **more}
 
 
 def object_of(kind: str, name: str) -> Manifest:
@@ -29,13 +31,13 @@ def object_of(kind: str, name: str) -> Manifest:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": "team"}}
 
 
-def key_of(answer: Composition) -> str:
+def key_of(answer: Response) -> str:
     """The master key that is composed, in base64."""
-    key: str = answer.resources[names.MASTER_KEY].manifest["data"][names.MASTER_KEY_VARIABLE]
+    key: str = answer.resources[names.RESOURCE_MASTER_KEY].manifest["data"][MASTER_KEY]
     return key
 
 
-def refusal_of(answer: Composition) -> tuple[str, str]:
+def refusal_of(answer: Response) -> tuple[str, str]:
     """Reason and sentence of a refusal, which composes nothing and carries its condition."""
     assert answer.refusal is not None
     assert not answer.resources
@@ -54,16 +56,16 @@ def test_asks_for_its_names_before_it_composes_anything() -> None:
     assert not answer.resources
     assert not answer.conditions
     assert {name: (s.kind, s.name, s.namespace) for name, s in answer.requirements.items()} == {
-        names.CONFIG_MAP: ("ConfigMap", "gw-config", "team"),
-        names.DEPLOYMENT: ("Deployment", "gw", "team"),
-        names.MASTER_KEY: ("Secret", "gw-master-key", "team"),
-        names.SERVICE: ("Service", "gw", "team"),
+        names.RESOURCE_CONFIG_MAP: ("ConfigMap", "gw-config", "team"),
+        names.RESOURCE_DEPLOYMENT: ("Deployment", "gw", "team"),
+        names.RESOURCE_MASTER_KEY: ("Secret", "gw-master-key", "team"),
+        names.RESOURCE_SERVICE: ("Service", "gw", "team"),
         SECRET: ("Secret", "litellm-secrets", "team"),
     }
 
 
 def test_composes_nothing_while_one_name_is_unknown() -> None:
-    found = dict.fromkeys(ALL - {names.SERVICE})
+    found = dict.fromkeys(ALL - {names.RESOURCE_SERVICE})
     assert not compose(Request(router(), {}, found, {})).resources
 
 
@@ -136,9 +138,7 @@ def test_a_made_key_is_kept_whatever_the_caches_show() -> None:
     assert base64.b64decode(key).startswith(b"sk-")
     for blind in (False, True, True, False, False):
         world.reconcile(blind=blind)
-        assert world.objects["Secret", "team", "gw-master-key"]["data"] == {
-            names.MASTER_KEY_VARIABLE: key
-        }
+        assert world.objects["Secret", "team", "gw-master-key"]["data"] == {MASTER_KEY: key}
 
 
 def test_two_routers_get_two_keys() -> None:
@@ -147,7 +147,7 @@ def test_two_routers_get_two_keys() -> None:
 
 def test_the_keys_secret_is_immutable() -> None:
     answer = World(router()).reconcile()
-    assert answer.resources[names.MASTER_KEY].manifest["immutable"] is True
+    assert answer.resources[names.RESOURCE_MASTER_KEY].manifest["immutable"] is True
 
 
 def test_a_deleted_key_is_made_anew() -> None:
@@ -164,7 +164,7 @@ def test_a_key_that_is_already_there_is_taken_over() -> None:
     assert base64.b64decode(key_of(world.reconcile())) == b"sk-kept"
 
 
-@pytest.mark.parametrize("data", [{}, {names.MASTER_KEY_VARIABLE: ""}, None, {"OTHER": "eA=="}])
+@pytest.mark.parametrize("data", [{}, {MASTER_KEY: ""}, None, {"OTHER": "eA=="}])
 def test_a_secret_without_a_key_is_not_taken_over(data: Manifest | None) -> None:
     world = World(router())
     world.add(master_key(data=data))
@@ -178,8 +178,8 @@ def test_a_secret_without_a_key_is_not_taken_over(data: Manifest | None) -> None
 def test_a_secret_of_the_users_is_referred_to_and_not_composed() -> None:
     ref = {"name": "mine", "key": "k"}
     answer = World(router(auth={"masterKeySecretRef": ref})).reconcile()
-    assert set(answer.resources) == ALL - {names.MASTER_KEY}
-    assert names.MASTER_KEY not in answer.requirements
+    assert set(answer.resources) == ALL - {names.RESOURCE_MASTER_KEY}
+    assert names.RESOURCE_MASTER_KEY not in answer.requirements
     assert answer.status["masterKeySecretRef"] == ref
     assert {
         "name": "LITELLM_MASTER_KEY",
@@ -191,7 +191,7 @@ def test_a_router_that_names_the_secret_made_for_it_keeps_it() -> None:
     """Left out of the desired state, Crossplane would delete the very Secret it asks for."""
     world = World(router())
     key = key_of(world.reconcile())
-    ref = {"name": "gw-master-key", "key": names.MASTER_KEY_VARIABLE}
+    ref = {"name": "gw-master-key", "key": MASTER_KEY}
     world.xr = router(auth={"masterKeySecretRef": ref})
     assert key_of(world.reconcile()) == key
 
@@ -205,14 +205,14 @@ def test_a_made_key_is_kept_until_the_users_secret_is_there() -> None:
     assert key_of(answer) == key
     assert answer.status["masterKeySecretRef"] == {"name": "mine", "key": "k"}
     world.add(secret("mine", k="sk-mine"))
-    assert names.MASTER_KEY not in world.reconcile().resources
+    assert names.RESOURCE_MASTER_KEY not in world.reconcile().resources
 
 
 def test_a_router_that_names_a_secret_of_that_name_that_is_the_users_leaves_it_alone() -> None:
     ref = {"name": "gw-master-key", "key": "mine"}
     world = World(router(auth={"masterKeySecretRef": ref}))
     world.add(master_key())
-    assert names.MASTER_KEY not in world.reconcile().resources
+    assert names.RESOURCE_MASTER_KEY not in world.reconcile().resources
 
 
 # -- Other kinds of router
@@ -344,7 +344,12 @@ def test_a_config_above_what_a_config_map_holds_is_refused_with_both_sizes() -> 
 
 
 def test_the_limit_of_the_config_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = World(router()).reconcile().resources[names.CONFIG_MAP].manifest["data"]["config.yaml"]
+    text = (
+        World(router())
+        .reconcile()
+        .resources[names.RESOURCE_CONFIG_MAP]
+        .manifest["data"]["config.yaml"]
+    )
     size = len(text)
     monkeypatch.setattr(config, "MAX_BYTES", size)
     assert World(router()).reconcile().refusal is None
@@ -355,13 +360,13 @@ def test_the_limit_of_the_config_is_exact(monkeypatch: pytest.MonkeyPatch) -> No
 # -- What the fields do (the examples' golden files show the rest)
 
 
-def _container(answer: Composition) -> Manifest:
-    pod = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+def _container(answer: Response) -> Manifest:
+    pod = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
     container: Manifest = pod["containers"][0]
     return container
 
 
-def _env(answer: Composition) -> dict[str, Manifest]:
+def _env(answer: Response) -> dict[str, Manifest]:
     return {variable["name"]: variable for variable in _container(answer)["env"]}
 
 
@@ -418,7 +423,7 @@ def test_common_metadata_is_on_all_objects_and_pod_metadata_on_pods_only() -> No
         assert (metadata["labels"]["team"], metadata["labels"]["app"]) == ("a", "gw")
         assert metadata["annotations"] == {"note": "b"}
         assert "tier" not in metadata["labels"]
-    template = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["metadata"]
+    template = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["metadata"]
     assert (template["labels"]["tier"], template["labels"]["app"]) == ("c", "gw")
     assert "team" not in template["labels"]
     assert template["annotations"]["scrape"] == "d"
@@ -427,8 +432,8 @@ def test_common_metadata_is_on_all_objects_and_pod_metadata_on_pods_only() -> No
 
 def test_the_services_selector_is_narrower_than_the_deployments() -> None:
     answer = World(router()).reconcile()
-    service = answer.resources[names.SERVICE].manifest["spec"]["selector"]
-    deployment = answer.resources[names.DEPLOYMENT].manifest["spec"]
+    service = answer.resources[names.RESOURCE_SERVICE].manifest["spec"]["selector"]
+    deployment = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]
     assert deployment["selector"] == {"matchLabels": {"app": "gw"}}
     assert service.items() > {"app": "gw"}.items()
     assert service.items() <= deployment["template"]["metadata"]["labels"].items()
@@ -530,8 +535,8 @@ def test_conditions_and_readiness_follow_the_deployment(
         names.AVAILABLE: is_available,
         names.ROLLED_OUT: rolled,
     }
-    assert answer.resources[names.DEPLOYMENT].ready is ready
-    assert all(answer.resources[name].ready for name in ALL - {names.DEPLOYMENT})
+    assert answer.resources[names.RESOURCE_DEPLOYMENT].ready is ready
+    assert all(answer.resources[name].ready for name in ALL - {names.RESOURCE_DEPLOYMENT})
 
 
 def test_a_change_that_has_not_reached_the_deployment_is_not_rolled_out() -> None:
@@ -580,7 +585,7 @@ def test_the_status_says_where_the_gateway_is_and_what_it_offers() -> None:
     world.reconcile()
     deployment_status(replicas=2, readyReplicas=1)(world)
     answer = world.call()
-    text = answer.resources[names.CONFIG_MAP].manifest["data"]["config.yaml"]
+    text = answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"]["config.yaml"]
     assert answer.status == {
         "url": "http://gw.team.svc:8080",
         "masterKeySecretRef": {"name": "gw-master-key", "key": "LITELLM_MASTER_KEY"},

@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from function import names
-from function.composition import Composition, Manifest
-from function.literals import REFERENCE
+from function.api.literals import REFERENCE
+from function.call import Manifest, Response
 from tests.support.world import World, router, secret
 
 
-def composed(**spec: Any) -> Composition:  # noqa: ANN401
+def composed(**spec: Any) -> Response:  # noqa: ANN401
     return World(router(**spec)).reconcile()
 
 
@@ -20,12 +20,12 @@ def config(**spec: Any) -> Manifest:  # noqa: ANN401
     """The configuration of a router that is composed."""
     answer = composed(**spec)
     assert answer.refusal is None, answer.refusal
-    text = answer.resources[names.CONFIG_MAP].manifest["data"][names.CONFIG_KEY]
+    text = answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"]["config.yaml"]
     loaded: Manifest = yaml.safe_load(text)
     return loaded
 
 
-def said(answer: Composition, reason: str) -> list[str]:
+def said(answer: Response, reason: str) -> list[str]:
     return [result.message for result in answer.results if result.reason == reason]
 
 
@@ -239,7 +239,7 @@ def test_a_pod_that_stops_waits_for_the_longest_call(
     routing: Manifest, entry: Manifest, seconds: int
 ) -> None:
     answer = composed(aiModels=[{**LONE[0], **entry}], routing=routing)
-    pod = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    pod = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] == seconds + 30
     assert config(routing=routing)["litellm_settings"]["request_timeout"] == routing.get(
         "timeoutSeconds", 600
@@ -292,15 +292,15 @@ def test_the_password_comes_from_its_secret_and_its_change_rolls_the_pods() -> N
         (condition,) = (c for c in answer.conditions if c.type == names.CREDENTIALS_PRESENT)
         assert condition.status == "True"
     assert len(set(hashes)) == 3
-    pod = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    pod = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
     ref = {"name": "redis", "key": "password", "optional": True}
     assert {"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": ref}} in pod["containers"][0][
         "env"
     ]
 
 
-def secret_hash(answer: Composition) -> str:
-    template = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]
+def secret_hash(answer: Response) -> str:
+    template = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]
     found: str = template["metadata"]["annotations"][names.ANNOTATION_SECRET_HASH]
     return found
 
@@ -321,7 +321,7 @@ def secret_hash(answer: Composition) -> str:
 )
 def test_it_is_said_what_nothing_stands_in_for(spec: Manifest, sentence: str | None) -> None:
     answer = composed(**spec)
-    lone = [r for r in answer.results if r.reason == names.EVENT_LONE]
+    lone = [r for r in answer.results if r.reason == names.EVENT_SINGLE_DEPLOYMENT]
     assert [result.severity for result in lone] == ([] if sentence is None else ["Normal"])
     if sentence is not None:
         assert lone[0].message.startswith(sentence)

@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 import yaml
 
-from function import literals, names
-from function.compose import Request, compose
-from function.composition import Composition, Manifest
-from function.litellm import providers
+from function import names
+from function.api import literals
+from function.call import Manifest, Request, Response
+from function.compose import compose
+from function.gateways.litellm import providers
+from function.gateways.litellm.variables import MASTER_KEY
+from function.resources import KINDS
 from tests.support.world import World, router, secret
 
 
-def reconciled(*secrets: Manifest, **spec: Any) -> Composition:  # noqa: ANN401
+def reconciled(*secrets: Manifest, **spec: Any) -> Response:  # noqa: ANN401
     world = World(router(**spec))
     world.add(*secrets)
     answer = world.reconcile()
@@ -27,29 +30,29 @@ def reconciled(*secrets: Manifest, **spec: Any) -> Composition:  # noqa: ANN401
     return answer
 
 
-def env(answer: Composition) -> dict[str, tuple[str, str]]:
+def env(answer: Response) -> dict[str, tuple[str, str]]:
     """The variables that come from Secrets, but for the master key's: name → Secret and key."""
-    pod = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    pod = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
     refs = {
         variable["name"]: variable["valueFrom"]["secretKeyRef"]
         for variable in pod["containers"][0]["env"]
         if "secretKeyRef" in variable.get("valueFrom", {})
     }
-    refs.pop(names.MASTER_KEY_VARIABLE)
+    refs.pop(MASTER_KEY)
     return {name: (ref["name"], ref["key"]) for name, ref in refs.items()}
 
 
-def params(answer: Composition) -> dict[str, Manifest]:
+def params(answer: Response) -> dict[str, Manifest]:
     """The litellm_params of each model name."""
-    text = answer.resources[names.CONFIG_MAP].manifest["data"]["config.yaml"]
+    text = answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"]["config.yaml"]
     return {e["model_name"]: e["litellm_params"] for e in yaml.safe_load(text)["model_list"]}
 
 
-def models(answer: Composition) -> dict[str, Manifest]:
+def models(answer: Response) -> dict[str, Manifest]:
     return {model["name"]: model for model in answer.status["models"]}
 
 
-def present(answer: Composition) -> tuple[str, str, str]:
+def present(answer: Response) -> tuple[str, str, str]:
     (found,) = (c for c in answer.conditions if c.type == names.CREDENTIALS_PRESENT)
     return found.status, found.reason, found.message
 
@@ -115,7 +118,7 @@ def test_a_source_without_a_secret_asks_for_nothing_and_sets_no_key(source: str)
     assert env(answer) == {}
     assert answer.status["models"][0]["credentials"] == "NotNeeded"
     assert not [name for name in answer.requirements if name.startswith("secret.")]
-    pod = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    pod = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
     assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("gateway", True)
 
 
@@ -287,13 +290,10 @@ def test_a_long_list_names_the_first_and_counts_the_rest() -> None:
     )
 
 
-def unread(world: World) -> Composition:
+def unread(world: World) -> Response:
     """The answer while Crossplane has looked up the router's names, but not its Secrets."""
     observed = {name: world.objects[key] for name, key in world.references.items()}
-    fetched = dict.fromkeys(
-        (names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE), None
-    )
-    return compose(Request(world.xr, observed, fetched, {}))
+    return compose(Request(world.xr, observed, dict.fromkeys(KINDS), {}))
 
 
 def test_a_secret_that_was_not_read_is_unknown_never_a_guess() -> None:
@@ -311,7 +311,7 @@ def test_a_key_that_may_come_from_elsewhere_is_not_called_missing() -> None:
     assert models(answer)["openai/gpt-4o"]["credentials"] == "Unknown"
 
 
-def warnings(answer: Composition) -> list[tuple[str, str]]:
+def warnings(answer: Response) -> list[tuple[str, str]]:
     return [(r.reason, r.message) for r in answer.results if r.severity == "Warning"]
 
 
@@ -332,7 +332,7 @@ def test_missing_keys_are_one_event_not_one_a_call() -> None:
 def test_missing_keys_hold_nothing_up() -> None:
     answer = reconciled()
     assert answer.refusal is None
-    assert names.DEPLOYMENT in answer.resources
+    assert names.RESOURCE_DEPLOYMENT in answer.resources
     assert not answer.unready
 
 
@@ -375,8 +375,8 @@ def test_a_model_that_litellm_may_not_be_able_to_call_is_composed_with_a_warning
 # -- What rolls the pods
 
 
-def secret_hash(answer: Composition) -> str | None:
-    template = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]
+def secret_hash(answer: Response) -> str | None:
+    template = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]
     found: str | None = template["metadata"]["annotations"].get(names.ANNOTATION_SECRET_HASH)
     return found
 
@@ -455,7 +455,7 @@ def test_a_key_taken_over_under_running_pods_rolls_them() -> None:
     world = World(router())
     first = secret_hash(world.reconcile())
     del world.objects["Secret", "team", "gw-master-key"]
-    world.references.pop(names.MASTER_KEY)
+    world.references.pop(names.RESOURCE_MASTER_KEY)
     world.add(secret("gw-master-key", LITELLM_MASTER_KEY="sk-mine"))
     world.reconcile()
     second = secret_hash(world.reconcile())

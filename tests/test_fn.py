@@ -8,19 +8,17 @@ from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf import json_format
 
-from function import fn, names, wire
-from function.compose import Request
-from function.composition import Manifest
+from function import fn, names, structs
+from function.call import Manifest, Request
+from function.resources import KINDS
 from tests.support.world import behind_claim, router
-
-ALL = (names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE)
 
 
 def request(xr: Manifest, *, resolved: bool = True) -> fnv1.RunFunctionRequest:
     """A request for an XR whose names are free, or not looked up yet."""
     req = fnv1.RunFunctionRequest(meta=fnv1.RequestMeta(tag="t"))
     req.observed.composite.resource.update(xr)
-    for name in ALL if resolved else ():
+    for name in KINDS if resolved else ():
         req.required_resources[name].SetInParent()
     return req
 
@@ -84,11 +82,11 @@ def test_resources_say_whether_they_are_ready() -> None:
     response = run(request(router()))
     assert {r.ready for r in response.desired.resources.values()} == {fnv1.READY_FALSE}
     req = request(router())
-    req.observed.resources[names.SERVICE].resource.CopyFrom(
-        response.desired.resources[names.SERVICE].resource
+    req.observed.resources[names.RESOURCE_SERVICE].resource.CopyFrom(
+        response.desired.resources[names.RESOURCE_SERVICE].resource
     )
     ready = {name for name, r in run(req).desired.resources.items() if r.ready == fnv1.READY_TRUE}
-    assert ready == {names.SERVICE}
+    assert ready == {names.RESOURCE_SERVICE}
 
 
 @pytest.mark.parametrize("kind", ["litellm", "kong"])
@@ -99,7 +97,7 @@ def test_what_other_steps_of_the_pipeline_desire_stays(kind: str) -> None:
     req.context.update({"key": "value"})
     response = run(req)
     assert response.desired.resources["bucket"].resource["kind"] == "Bucket"
-    assert wire.read(response.desired.composite.resource)["status"]["other"] == "step"
+    assert structs.read(response.desired.composite.resource)["status"]["other"] == "step"
     assert response.context["key"] == "value"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from function.composition import Manifest
+from function.call import Manifest
 from tests.generate import EXAMPLES, ROUTERS
 from tests.support import gateway as support
 from tests.support.gateway import KEYS, Gateway, parts

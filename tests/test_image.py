@@ -97,7 +97,7 @@ def test_container_answers_calls(built: image.Image, tmp_path: Path, user: str) 
             request.required_resources[name].SetInParent()
         answer = function.RunFunction(request, timeout=30)
         assert answer.meta.tag == "a-tag"
-        assert names.DEPLOYMENT in answer.desired.resources, answer
+        assert names.RESOURCE_DEPLOYMENT in answer.desired.resources, answer
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0, log.read_text()

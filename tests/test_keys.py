@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from function.litellm import keys
+from function.gateways.litellm import known_keys
 from tests.support.tools import CACHE, absent
 
 SCRIPT = Path(__file__).parent / "support" / "known_keys.py"
@@ -84,7 +84,7 @@ def test_table_is_that_of_litellm() -> None:
     """Where LiteLLM's own keys are others by now, one command makes the table anew.
 
     LITELLM_LOCAL_MODEL_COST_MAP=True ~/.cache/modelrouter-tools/litellm/bin/python \
-        -P tests/support/known_keys.py > function/litellm/keys.json
+        -P tests/support/known_keys.py > function/gateways/litellm/known_keys.json
     """
     done = subprocess.run(
         [str(_litellm() / "bin" / "python"), "-P", str(SCRIPT)],
@@ -115,18 +115,18 @@ def test_examples_of_litellm_are_known() -> None:
     }
     assert len(given) > 70, "The examples are elsewhere by now."
     assert {
-        (section, key) for section, key in given if keys.near(section, key) is not None
+        (section, key) for section, key in given if known_keys.near(section, key) is not None
     } == set()
 
 
 @pytest.mark.parametrize(("section", "key", "said", "why"), CASES, ids=lambda case: str(case)[:40])
 def test_near(section: str, key: str, said: list[str] | None, why: str) -> None:
-    assert keys.near(section, key) == said, why
+    assert known_keys.near(section, key) == said, why
 
 
 def test_documented_names_are_known() -> None:
     missing = {
-        section: [name for name in names.split() if keys.near(section, name) is not None]
+        section: [name for name in names.split() if known_keys.near(section, name) is not None]
         for section, names in KNOWN.items()
     }
     assert missing == {section: [] for section in KNOWN}
@@ -136,13 +136,14 @@ def test_documented_names_are_known() -> None:
 def test_names_are_clean() -> None:
     """Each once, in order, and nothing that Python calls so: what can be written in a config."""
     for section, names in _table().items():
-        assert names == sorted(set(names)) == keys.known(section)
+        assert names == sorted(set(names)) == known_keys.known(section)
         assert [name for name in names if name.strip("_*. ") != name] == []
         assert {"self", "kwargs", "get", "items"} & set(names) == set()
 
 
 def _table() -> dict[str, list[str]]:
-    text = resources.files("function.litellm").joinpath("keys.json").read_text(encoding="utf-8")
+    folder = resources.files("function.gateways.litellm")
+    text = folder.joinpath("known_keys.json").read_text(encoding="utf-8")
     table: dict[str, list[str]] = json.loads(text)
     return table
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from function import names, render
+from function import names
 from function.__version__ import __version__
 from function.api import Input, Spec
-from function.composition import Manifest
+from function.call import Manifest
+from function.offline import render
 from tests import generate
 from tests.generate import ROOT, SOURCE
 

@@ -13,10 +13,12 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function import fn, names, wire
-from function.composition import Composition, Manifest
-from function.litellm import credentials, providers
-from function.router import read
+from function import fn, names, structs
+from function.api import router as routers
+from function.call import Manifest, Request, Response
+from function.gateways.litellm import credentials, providers
+from function.gateways.litellm.variables import MASTER_KEY
+from function.resources import KINDS
 from tests.support import strategies
 from tests.support.world import World, behind_claim, router
 
@@ -24,11 +26,11 @@ settings.register_profile("ci", deadline=None, derandomize=True, max_examples=10
 settings.load_profile("ci")
 
 
-def plain(answer: Composition) -> Manifest:
+def plain(answer: Response) -> Manifest:
     """An answer's objects, without the one random value."""
     objects = {name: copy.deepcopy(c.manifest) for name, c in answer.resources.items()}
-    if names.MASTER_KEY in objects:
-        objects[names.MASTER_KEY]["data"] = {}
+    if names.RESOURCE_MASTER_KEY in objects:
+        objects[names.RESOURCE_MASTER_KEY]["data"] = {}
     return objects
 
 
@@ -60,7 +62,7 @@ def run(xr: Manifest) -> fnv1.RunFunctionResponse:
     """What the function answers when nothing of the router is in the cluster."""
     request = fnv1.RunFunctionRequest()
     request.observed.composite.resource.update(xr)
-    for name in (names.CONFIG_MAP, names.DEPLOYMENT, names.MASTER_KEY, names.SERVICE):
+    for name in KINDS:
         request.required_resources[name].SetInParent()
     return asyncio.run(fn.FunctionRunner().RunFunction(request, None))
 
@@ -102,14 +104,14 @@ def test_composing_again_over_its_own_output_changes_nothing(spec: Manifest) -> 
 def test_no_whole_number_shows_as_a_double(spec: Manifest) -> None:
     """Numbers arrive as doubles, as the protobuf has no others."""
     response = run(router(**spec))
-    objects = [wire.read(r.resource) for r in response.desired.resources.values()]
-    objects.append(wire.read(response.desired.composite.resource))
+    objects = [structs.read(r.resource) for r in response.desired.resources.values()]
+    objects.append(structs.read(response.desired.composite.resource))
     assert not [leaf for leaf in leaves(objects) if isinstance(leaf, float)]
     port = int(spec.get("port", 4000))
-    deployment = wire.read(response.desired.resources[names.DEPLOYMENT].resource)
+    deployment = structs.read(response.desired.resources[names.RESOURCE_DEPLOYMENT].resource)
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     assert container["args"][-1] == str(port)
-    data = wire.read(response.desired.resources[names.CONFIG_MAP].resource)["data"]
+    data = structs.read(response.desired.resources[names.RESOURCE_CONFIG_MAP].resource)["data"]
     config = yaml.safe_load(data["config.yaml"])
     assert not [leaf for leaf in leaves(config) if isinstance(leaf, float) and leaf.is_integer()]
 
@@ -117,7 +119,7 @@ def test_no_whole_number_shows_as_a_double(spec: Manifest) -> None:
 @given(strategies.specs, strategies.specs)
 def test_the_hash_changes_if_and_only_if_the_config_does(one: Manifest, two: Manifest) -> None:
     a, b = World(router(**one)).reconcile(), World(router(**two)).reconcile()
-    texts = [answer.resources[names.CONFIG_MAP].manifest["data"] for answer in (a, b)]
+    texts = [answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"] for answer in (a, b)]
     hashes = [answer.status["configHash"] for answer in (a, b)]
     assert (texts[0] == texts[1]) == (hashes[0] == hashes[1])
 
@@ -147,7 +149,7 @@ def test_the_master_key_is_in_its_secret_and_nowhere_else(spec: Manifest) -> Non
     spec.pop("auth", None)
     answer = World(router(**spec)).reconcile()
     objects = {name: c.manifest for name, c in answer.resources.items()}
-    data = objects.pop(names.MASTER_KEY)["data"][names.MASTER_KEY_VARIABLE]
+    data = objects.pop(names.RESOURCE_MASTER_KEY)["data"][MASTER_KEY]
     shown = repr((objects, answer.status, answer.conditions, answer.results))
     assert data not in shown
     assert base64.b64decode(data).decode() not in shown
@@ -160,13 +162,13 @@ def test_no_provider_reads_a_variable_that_is_not_meant_for_it(spec: Manifest) -
     if answer.refusal is not None:
         assert answer.refusal.reason == names.REASON_CREDENTIALS_CLASH
         return
-    container = answer.resources[names.DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    container = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
     environment = {
         variable["name"]: variable["valueFrom"]["secretKeyRef"]
         for variable in container["containers"][0]["env"]
         if "secretKeyRef" in variable.get("valueFrom", {})
     }
-    parsed = read(router(**spec)).spec
+    parsed = routers.read(Request(router(**spec))).spec
     for model in parsed.ai_models:
         provider = providers.find(model.provider)
         for variable in {*provider.variables, *provider.reads} & environment.keys():

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from function import names
+from function.gateways.litellm.variables import MASTER_KEY
 from tests.generate import EXAMPLES, ROOT, ROUTERS
 from tests.support.processes import modelrouter, running
 from tests.support.world import behind_claim, router
@@ -62,7 +63,7 @@ def test_shows_a_placeholder_for_a_master_key_that_would_be_random() -> None:
     (secret,) = (
         o for o in objects(render("examples/modelrouter.yaml").stdout) if o["kind"] == "Secret"
     )
-    shown = base64.b64decode(secret["data"][names.MASTER_KEY_VARIABLE]).decode()
+    shown = base64.b64decode(secret["data"][MASTER_KEY]).decode()
     assert shown == "placeholder: a random master key is made on the cluster"
 
 
@@ -73,11 +74,11 @@ def test_shows_a_master_key_that_is_already_there(tmp_path: Path, how: str) -> N
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": "gateway-master-key", "namespace": "default"},
-        how: {names.MASTER_KEY_VARIABLE: value},
+        how: {MASTER_KEY: value},
     }
     result = render("examples/modelrouter.yaml", "--required", written(tmp_path, existing))
     (secret,) = (o for o in objects(result.stdout) if o["kind"] == "Secret")
-    assert base64.b64decode(secret["data"][names.MASTER_KEY_VARIABLE]) == b"sk-kept"
+    assert base64.b64decode(secret["data"][MASTER_KEY]) == b"sk-kept"
 
 
 def test_the_whole_of_a_folder_is_rendered_and_written(tmp_path: Path) -> None:

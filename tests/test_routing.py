@@ -18,9 +18,9 @@ from typing import get_args
 import pytest
 import yaml
 
-from function import names
 from function.api.routing import Strategy
-from function.composition import Manifest
+from function.call import Manifest
+from function.gateways.litellm.variables import MASTER_KEY
 from tests.generate import GOLDEN
 from tests.support import gateway as support
 from tests.support.authority import Authority
@@ -540,15 +540,15 @@ def test_the_example_goes_on_when_a_provider_fails() -> None:
     """The golden file is what is run, with hosts of this test in place of the providers'."""
     rendered = list(yaml.safe_load_all((GOLDEN / "resilient.yaml").read_text()))
     objects = {document["kind"]: document for document in rendered}
-    master_key = objects["Secret"]["data"][names.MASTER_KEY_VARIABLE]
+    master_key = objects["Secret"]["data"][MASTER_KEY]
     keys = secret("litellm-secrets", "default", **support.KEYS)
     with Upstream() as openai, Upstream() as azure, Upstream() as mistral:
         bases = {"openai": f"{openai.url}/v1", "azure": azure.url, "mistral": f"{mistral.url}/v1"}
-        config = yaml.safe_load(objects["ConfigMap"]["data"][names.CONFIG_KEY])
+        config = yaml.safe_load(objects["ConfigMap"]["data"]["config.yaml"])
         for model in config["model_list"]:
             provider = model["litellm_params"]["model"].partition("/")[0]
             model["litellm_params"]["api_base"] = bases[provider]
-        objects["ConfigMap"]["data"][names.CONFIG_KEY] = yaml.safe_dump(config)
+        objects["ConfigMap"]["data"]["config.yaml"] = yaml.safe_dump(config)
         with Pod(
             objects["Deployment"],
             config_maps=[objects["ConfigMap"]],

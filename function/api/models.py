@@ -2,14 +2,18 @@
 
 import json
 import re
-from typing import Annotated, Final
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Final
 
 from pydantic import Field, model_validator
+from pydantic.alias_generators import to_camel
 
-from function import literals
-from function.api.secrets import Credentials
-from function.fields import MAX_CALL_SECONDS, Limit, OpenObject, Retries
-from function.validation import Model, Rule, refuse, shorten
+from function.api import literals
+from function.api.fields import MAX_CALL_SECONDS, Limit, OpenObject, Retries
+from function.api.secret_refs import Credentials
+from function.api.validation import Model, Rule, refuse
+from function.text import shorten
 
 _CREDENTIALS_IN_URL: Final = re.compile(r"[^/?#]*//[^/?#]*@")
 _URL: Final = re.compile(
@@ -18,21 +22,29 @@ _URL: Final = re.compile(
 )
 
 
-OWN_FIELDS: Final = {
-    "api_base": "apiBase",
-    "api_version": "apiVersion",
-    "base_url": "apiBase",
-    "max_parallel_requests": "maxParallelRequests",
-    "max_retries": "maxRetries",
-    "model": "name",
-    "num_retries": "maxRetries",
-    "request_timeout": "timeoutSeconds",
-    "rpm": "rpm",
-    "timeout": "timeoutSeconds",
-    "tpm": "tpm",
-    "weight": "weight",
+_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "name": ("model",),
+    "api_base": ("api_base", "base_url"),
+    "api_version": ("api_version",),
 }
-"""Parameters of LiteLLM's that an entry has fields for, which are the one place for them."""
+_NUMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "rpm": ("rpm",),
+    "tpm": ("tpm",),
+    "max_parallel_requests": ("max_parallel_requests",),
+    "weight": ("weight",),
+    "timeout_seconds": ("timeout", "request_timeout"),
+    "max_retries": ("num_retries", "max_retries"),
+}
+PARAMETERS: Final = {**_TEXTS, **_NUMBERS}
+"""Fields of an entry, each with the `litellm_params` that mean the same: the first is written."""
+
+NUMBERS: Final = sorted(params[0] for params in _NUMBERS.values())
+"""The `litellm_params` that hold a number."""
+
+_FIELDS: Final = {
+    param: to_camel(field) for field, params in PARAMETERS.items() for param in params
+}
+"""The field, under its name in the API, by each such parameter."""
 
 
 class AIModel(Model):
@@ -96,9 +108,8 @@ class AIModel(Model):
     def _parameters(self) -> "AIModel":
         """Refuses parameters that have a field of their own, and credentials that are no secret."""
         if self.parameters is not None:
-            for key, field in OWN_FIELDS.items():
-                if key in self.parameters:
-                    raise refuse(f"parameters.{key} has a field of its own: use {field}")
+            for param in sorted(_FIELDS.keys() & self.parameters.keys()):
+                raise refuse(f"parameters.{param} has a field of its own: use {_FIELDS[param]}")
             literals.check(self.parameters, "parameters")
         if self.info is not None:
             literals.check(self.info, "info")
@@ -123,6 +134,15 @@ class AIModel(Model):
     def provider(self) -> str:
         """What LiteLLM calls the provider: the part before the first '/'."""
         return self.name.partition("/")[0]
+
+    @cached_property
+    def stated_params(self) -> Mapping[str, Any]:
+        """The `litellm_params` that the entry states in fields of its own."""
+        return {
+            params[0]: value
+            for field, params in PARAMETERS.items()
+            if (value := getattr(self, field)) is not None
+        }
 
     @property
     def offered_as(self) -> str:

@@ -5,11 +5,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from function import literals
+from function.api import literals
+from function.api.fields import MAX_CALL_SECONDS, OpenObject, Retries, map_key
 from function.api.models import AIModel
-from function.api.secrets import SecretKeyRef
-from function.fields import MAX_CALL_SECONDS, OpenObject, Retries, map_key
-from function.validation import Model, Rule, refuse, shorten
+from function.api.secret_refs import SecretKeyRef
+from function.api.validation import Model, Rule, refuse
+from function.text import shorten
 
 DEFAULT_TIMEOUT_SECONDS: Final = 600
 DEFAULT_RETRIES: Final = 2

@@ -9,13 +9,12 @@ Two defaults are the schema's, `type` and `port`; every other default is the fun
 where it is used. Unknown fields are no error here: Crossplane keeps its own machinery under `spec`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from function import names
+from function.api.deployment import Deployment, Metadata
 from function.api.models import AIModel, distinct, weighted
-from function.api.pods import Deployment, Metadata
 from function.api.routing import (
     Cache,
     Config,
@@ -24,9 +23,8 @@ from function.api.routing import (
     check_duration,
     check_fallbacks,
 )
-from function.api.secrets import Auth, Credentials
-from function.fields import Image
-from function.validation import Model
+from function.api.secret_refs import Auth, Credentials
+from function.api.validation import Model
 
 
 class Spec(Model):
@@ -60,18 +58,3 @@ class Spec(Model):
         check_fallbacks(self.routing, self.ai_models)
         check_duration(self.routing, self.ai_models)
         return self
-
-
-class Input(Model):
-    """What the platform team sets on the Composition's step, for all its routers.
-
-    No API server validates it inside a Composition, so a field that is not known is refused here.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    api_version: str = names.INPUT_API_VERSION
-    kind: str = names.INPUT_KIND
-    metadata: dict[str, Any] = {}
-    image: Image | None = None
-    ttl_seconds: Annotated[int, Field(ge=1, le=86400)] = 60

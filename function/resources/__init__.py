@@ -1,37 +1,29 @@
-"""The composed kinds, one module each.
+"""The composed kinds, a module each. Adding one is such a module and one line here."""
 
-A module says what its object is called (`selector`), writes it (`build`), and says from the
-observed one whether it is ready (`ready`). Adding a kind is one such module and one line here.
-"""
+from collections.abc import Mapping
+from typing import Final
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from function.call import DesiredResource
+from function.gateways.base import Plan
+from function.observed import Observed
+from function.resources.base import ComposedKind
+from function.resources.config_map import ConfigMap
+from function.resources.deployment import Deployment
+from function.resources.master_key import MasterKeySecret
+from function.resources.service import Service
 
-from function import names
-from function.composition import Manifest, Selector
-from function.plan import Plan
-from function.resources import config_map, deployment, master_key, service
-from function.router import Router
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A composed kind: the functions of its module."""
-
-    selector: Callable[[Router], Selector]
-    build: Callable[[Plan], Manifest]
-    ready: Callable[[Mapping[str, Any]], bool]
-
-
-def _exists(_: Mapping[str, Any]) -> bool:
-    """Objects without a controller of their own are ready when they are there."""
-    return True
-
-
-KINDS: Final[Mapping[str, Kind]] = {
-    names.CONFIG_MAP: Kind(config_map.selector, config_map.build, _exists),
-    names.DEPLOYMENT: Kind(deployment.selector, deployment.build, deployment.ready),
-    names.MASTER_KEY: Kind(master_key.selector, master_key.build, _exists),
-    names.SERVICE: Kind(service.selector, service.build, _exists),
+KINDS: Final[Mapping[str, ComposedKind]] = {
+    kind.name: kind for kind in (ConfigMap(), Deployment(), MasterKeySecret(), Service())
 }
+"""All composed kinds, by the names of their objects among the composed resources."""
+
+
+def build(plan: Plan, observed: Observed) -> dict[str, DesiredResource]:
+    """The composed resources that the router wants, by name."""
+    return {
+        name: DesiredResource(
+            KINDS[name].build(plan, observed),
+            ready=name in observed.own and KINDS[name].is_ready(observed.own[name]),
+        )
+        for name in observed.wanted
+    }

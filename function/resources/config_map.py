@@ -1,22 +1,24 @@
-"""The ConfigMap that holds config.yaml."""
+"""The ConfigMap with the gateway's configuration file."""
 
 from function import names
-from function.composition import Manifest, Selector
-from function.plan import Plan
-from function.resources import metadata
-from function.router import Router
+from function.api import Router
+from function.call import Manifest
+from function.gateways.base import Plan
+from function.observed import Observed
+from function.resources.base import ComposedKind
 
 
-def selector(router: Router) -> Selector:
-    """What it is called."""
-    return Selector("v1", "ConfigMap", names.config_map(router.name), router.namespace)
+class ConfigMap(ComposedKind):
+    """The ConfigMap with the gateway's configuration file."""
 
+    name = names.RESOURCE_CONFIG_MAP
+    api_version = "v1"
+    kind = "ConfigMap"
 
-def build(plan: Plan) -> Manifest:
-    """The object."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata.object_metadata(plan.router, selector(plan.router)),
-        "data": {names.CONFIG_KEY: plan.config},
-    }
+    def object_name(self, router: Router) -> str:
+        """The name that the pods mount."""
+        return names.config_map_of(router.name)
+
+    def body(self, plan: Plan, observed: Observed) -> Manifest:  # noqa: ARG002
+        """The file."""
+        return {"data": {plan.config.name: plan.config.text}}

@@ -4,97 +4,82 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from function import names
-from function.composition import Manifest, Selector, conditions_of
-from function.plan import Plan
-from function.resources import metadata
-from function.router import Router
+from function.call import Manifest
+from function.gateways.base import Container, Plan, Probe
+from function.observed import Observed
+from function.observed.deployment import ObservedDeployment
+from function.resources.base import ComposedKind, deployment_selector, labels
 
 DEFAULT_REPLICAS: Final = 1
 
-_USER: Final = 65534
-"""The user that LiteLLM's rootless image runs as; its other image runs as any."""
-
-# Endpoints and load balancers need some seconds to learn that a pod goes; LiteLLM closes its
-# listener at once on SIGTERM, so the pod waits before that.
-_PAUSE_SECONDS: Final = 10
 _MARGIN_SECONDS: Final = 20
+"""How much longer a pod that stops may take than its longest call."""
 
 
-def selector(router: Router) -> Selector:
-    """What it is called."""
-    return Selector("apps/v1", "Deployment", router.name, router.namespace)
+class Deployment(ComposedKind):
+    """The Deployment that runs the gateway."""
+
+    name = names.RESOURCE_DEPLOYMENT
+    api_version = "apps/v1"
+    kind = "Deployment"
+
+    def is_ready(self, observed: Mapping[str, Any]) -> bool:
+        """Whether the gateway can be called: while a rotation rolls, it can."""
+        return ObservedDeployment(observed).available is True
+
+    def body(self, plan: Plan, observed: Observed) -> Manifest:
+        """The pods, and how they are replaced."""
+        replicas = plan.router.spec.deployment.replicas
+        return {
+            "spec": {
+                "replicas": DEFAULT_REPLICAS if replicas is None else replicas,
+                "selector": {"matchLabels": deployment_selector(plan.router)},
+                # Never below the wanted replicas.
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+                },
+                "template": {"metadata": _pod_metadata(plan, observed), "spec": _pod(plan)},
+            },
+        }
 
 
-def build(plan: Plan) -> Manifest:
-    """The object."""
-    router = plan.router
-    wanted = router.spec.deployment
+def _pod_metadata(plan: Plan, observed: Observed) -> Manifest:
+    """The metadata of the pods: the user's own under the function's own."""
+    users = plan.router.spec.pod_metadata
+    # What rolls the pods when it changes, beside their own fields.
+    hashes = {names.ANNOTATION_CONFIG_HASH: plan.config.digest}
+    if observed.secret_hash is not None:
+        hashes[names.ANNOTATION_SECRET_HASH] = observed.secret_hash
     return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata.object_metadata(router, selector(router)),
-        "spec": {
-            "replicas": DEFAULT_REPLICAS if wanted.replicas is None else wanted.replicas,
-            "selector": {"matchLabels": metadata.deployment_selector(router)},
-            # Never below the wanted replicas.
-            "strategy": {
-                "type": "RollingUpdate",
-                "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
-            },
-            "template": {
-                "metadata": metadata.pod_metadata(router, _hashes(plan)),
-                "spec": _pod(plan),
-            },
-        },
+        "labels": {**users.labels, **labels(plan)},
+        "annotations": {**users.annotations, **hashes},
     }
-
-
-def available(observed: Mapping[str, Any] | None) -> bool | None:
-    """The Deployment's own Available: whether the gateway can be called. None if not known."""
-    condition = condition_of(observed, "Available")
-    return None if condition is None else condition.get("status") == "True"
-
-
-def ready(observed: Mapping[str, Any]) -> bool:
-    """Whether it counts as ready: while a rotation rolls, it does."""
-    return available(observed) is True
-
-
-def condition_of(observed: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any] | None:
-    """The observed Deployment's condition of that type, if it is there."""
-    return next((c for c in conditions_of(observed) if c.get("type") == kind), None)
 
 
 def _pod(plan: Plan) -> Manifest:
     """The pod's spec. It meets the restricted Pod Security Standard, on a read-only root."""
+    user = plan.container.user
     return {
         **_account(plan.router.spec.deployment.service_account_name),
         "containers": [_container(plan)],
-        # A Service named redis would otherwise set REDIS_PORT, which LiteLLM reads.
+        # A Service named redis would otherwise set REDIS_PORT for the gateway.
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "terminationGracePeriodSeconds": (
-            _PAUSE_SECONDS + plan.longest_call_seconds + _MARGIN_SECONDS
+            plan.container.pause_seconds + plan.longest_call_seconds + _MARGIN_SECONDS
         ),
         "volumes": [
-            {"name": "config", "configMap": {"name": names.config_map(plan.router.name)}},
+            {"name": "config", "configMap": {"name": names.config_map_of(plan.router.name)}},
             {"name": "tmp", "emptyDir": {}},
         ],
     }
-
-
-def _hashes(plan: Plan) -> dict[str, str]:
-    """What rolls the pods when it changes, beside their own fields."""
-    hashes = {names.ANNOTATION_CONFIG_HASH: plan.config_hash}
-    if plan.secret_hash is not None:
-        hashes[names.ANNOTATION_SECRET_HASH] = plan.secret_hash
-    return hashes
 
 
 def _account(name: str | None) -> Manifest:
@@ -105,11 +90,12 @@ def _account(name: str | None) -> Manifest:
 
 
 def _container(plan: Plan) -> Manifest:
+    wanted = plan.container
     container: Manifest = {
-        "name": names.CONTAINER,
-        "image": plan.image,
-        "args": list(plan.args),
-        "env": plan.env,
+        "name": wanted.name,
+        "image": wanted.image,
+        "args": list(wanted.args),
+        "env": wanted.env,
         "ports": [
             {
                 "name": names.PORT_NAME,
@@ -117,20 +103,17 @@ def _container(plan: Plan) -> Manifest:
                 "protocol": "TCP",
             }
         ],
-        "resources": plan.resources,
-        "lifecycle": {"preStop": {"sleep": {"seconds": _PAUSE_SECONDS}}},
-        # Five minutes to start: ten seconds are enough with a whole core, seventy without.
-        "startupProbe": _probe("liveliness", period=5, failures=60),
-        "livenessProbe": _probe("liveliness", period=10, failures=6),
-        "readinessProbe": _probe("readiness", period=5, failures=3),
+        "resources": wanted.resources,
+        "lifecycle": {"preStop": {"sleep": {"seconds": wanted.pause_seconds}}},
+        **_probes(wanted),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
         "volumeMounts": [
-            {"name": "config", "mountPath": names.CONFIG_FOLDER, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # In the container.
+            {"name": "config", "mountPath": plan.config.folder, "readOnly": True},
+            {"name": "tmp", "mountPath": wanted.scratch},
         ],
     }
     if sources := plan.router.spec.deployment.env_from:
@@ -138,11 +121,18 @@ def _container(plan: Plan) -> Manifest:
     return container
 
 
-def _probe(check: str, *, period: int, failures: int) -> Manifest:
-    """A probe of one of LiteLLM's health checks that need no key and call no model."""
+def _probes(container: Container) -> Manifest:
     return {
-        "httpGet": {"path": f"/health/{check}", "port": names.PORT_NAME},
-        "periodSeconds": period,
+        "startupProbe": _probe(container.startup),
+        "livenessProbe": _probe(container.liveness),
+        "readinessProbe": _probe(container.readiness),
+    }
+
+
+def _probe(probe: Probe) -> Manifest:
+    return {
+        "httpGet": {"path": probe.path, "port": names.PORT_NAME},
+        "periodSeconds": probe.period_seconds,
         "timeoutSeconds": 5,
-        "failureThreshold": failures,
+        "failureThreshold": probe.failures,
     }

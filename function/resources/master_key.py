@@ -1,27 +1,37 @@
-"""The Secret that holds a master key that was made for the router."""
+"""The Secret with a master key that is generated for the router."""
+
+from collections.abc import Mapping
 
 from function import names
-from function.composition import Manifest, Selector
-from function.plan import Plan
-from function.resources import metadata
-from function.router import Router
+from function.api import Router
+from function.call import Manifest
+from function.gateways.base import Plan
+from function.observed import Observed, Seen, master_key
+from function.resources.base import ComposedKind
 
 
-def selector(router: Router) -> Selector:
-    """What it is called."""
-    return Selector("v1", "Secret", names.master_key(router.name), router.namespace)
+class MasterKeySecret(ComposedKind):
+    """The Secret with a master key that is generated for the router."""
 
+    name = names.RESOURCE_MASTER_KEY
+    api_version = "v1"
+    kind = "Secret"
+    adopts = True  # With its key: so a router gets back the key that it had before.
 
-def build(plan: Plan) -> Manifest:
-    """The object. Immutable, so that no stale cache can ever replace the key by another."""
-    described = metadata.object_metadata(plan.router, selector(plan.router))
-    if plan.master_key.id:
-        own = {names.ANNOTATION_KEY_ID: plan.master_key.id}
-        described["annotations"] = {**described.get("annotations", {}), **own}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": described,
-        "data": {names.MASTER_KEY_VARIABLE: plan.master_key.data},
-        "immutable": True,
-    }
+    def object_name(self, router: Router) -> str:
+        """The name that the status shows."""
+        return names.generated_key_of(router.name)
+
+    def is_wanted(self, plan: Plan, seen: Seen) -> bool:
+        """Not if the router names a Secret of its user's."""
+        return master_key.is_wanted(plan, seen.secrets, observed=self.name in seen.own)
+
+    def annotations(self, observed: Observed) -> Mapping[str, str]:
+        """What tells the key from the one before it."""
+        key = observed.generated_key
+        return {names.ANNOTATION_KEY_ID: key.id} if key and key.id else {}
+
+    def body(self, plan: Plan, observed: Observed) -> Manifest:
+        """The key. Immutable, so that no stale cache can ever replace it by another."""
+        key = observed.generated_key
+        return {"data": {plan.generated_key.key: key and key.data}, "immutable": True}

@@ -1,37 +1,36 @@
 """The Service in front of the gateway's pods."""
 
 from function import names
-from function.composition import Manifest, Selector
-from function.plan import Plan
-from function.resources import metadata
-from function.router import Router
+from function.api import Router
+from function.call import Manifest
+from function.gateways.base import Plan
+from function.observed import Observed
+from function.resources.base import ComposedKind, service_selector
 
 
-def selector(router: Router) -> Selector:
-    """What it is called."""
-    return Selector("v1", "Service", router.name, router.namespace)
+class Service(ComposedKind):
+    """The Service in front of the gateway's pods."""
 
+    name = names.RESOURCE_SERVICE
+    api_version = "v1"
+    kind = "Service"
 
-def build(plan: Plan) -> Manifest:
-    """The object."""
-    router = plan.router
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata.object_metadata(router, selector(router)),
-        "spec": {
-            "type": "ClusterIP",
-            "selector": metadata.service_selector(router),
-            "ports": [
-                {
-                    "name": names.PORT_NAME,
-                    "port": router.spec.port,
-                    "protocol": "TCP",
-                    "targetPort": names.PORT_NAME,
-                }
-            ],
-        },
-    }
+    def body(self, plan: Plan, observed: Observed) -> Manifest:  # noqa: ARG002
+        """One port, to the pods that this function composed."""
+        return {
+            "spec": {
+                "type": "ClusterIP",
+                "selector": service_selector(plan.router),
+                "ports": [
+                    {
+                        "name": names.PORT_NAME,
+                        "port": plan.router.spec.port,
+                        "protocol": "TCP",
+                        "targetPort": names.PORT_NAME,
+                    }
+                ],
+            },
+        }
 
 
 def url(router: Router) -> str:

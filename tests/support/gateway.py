@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from function import literals, names
-from function.composition import Manifest
+from function import names
+from function.api import literals
+from function.call import Manifest
+from function.gateways.litellm.variables import MASTER_KEY
 from tests.support.kubelet import Pod
 from tests.support.processes import free_port
 from tests.support.world import World, router, secret
@@ -36,14 +38,20 @@ def parts(world: World, *secrets: Manifest) -> tuple[Manifest, list[Manifest], l
     world.add(*secrets)
     answer = world.reconcile()
     assert answer.refusal is None, answer.refusal
-    shown = repr({**vars(answer), "resources": {**answer.resources, names.MASTER_KEY: None}})
+    shown = repr(
+        {**vars(answer), "resources": {**answer.resources, names.RESOURCE_MASTER_KEY: None}}
+    )
     data = [item for found in secrets for item in found["data"].items()]
     for value in (value for name, value in data if literals.CREDENTIAL_NAME.fullmatch(name)):
         assert value not in shown
         assert base64.b64decode(value).decode() not in shown
     objects = {name: composed.manifest for name, composed in answer.resources.items()}
-    own = [objects[names.MASTER_KEY]] if names.MASTER_KEY in objects else []
-    return objects[names.DEPLOYMENT], [objects[names.CONFIG_MAP]], [*own, *secrets]
+    own = [objects[names.RESOURCE_MASTER_KEY]] if names.RESOURCE_MASTER_KEY in objects else []
+    return (
+        objects[names.RESOURCE_DEPLOYMENT],
+        [objects[names.RESOURCE_CONFIG_MAP]],
+        [*own, *secrets],
+    )
 
 
 _prompts = itertools.count()
@@ -110,7 +118,7 @@ def running(world: World, *secrets: Manifest, key: str | None = None) -> Iterato
     """
     deployment, config_maps, held = parts(world, *secrets)
     if key is None:
-        key = base64.b64decode(held[0]["data"][names.MASTER_KEY_VARIABLE]).decode()
+        key = base64.b64decode(held[0]["data"][MASTER_KEY]).decode()
     with Pod(deployment, config_maps=config_maps, secrets=held) as pod:
         pod.wait_ready()
         yield Gateway(pod, key)

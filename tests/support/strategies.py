@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from function.litellm import providers
+from function.gateways.litellm import providers
 
 _word = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 _variable = st.from_regex(r"[A-Z_][A-Z0-9_]{0,12}", fullmatch=True)

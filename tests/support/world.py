@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from function import names
-from function.compose import Request, compose
-from function.composition import Composition, Manifest, Selector
+from function.call import Manifest, Request, ResourceSelector, Response
+from function.compose import compose
 
 UID = "0d9a6c1e-0000-4000-8000-000000000001"
 
@@ -81,7 +81,7 @@ class World:
         for manifest in manifests:
             self.objects[_key(manifest)] = copy.deepcopy(manifest)
 
-    def call(self, *, blind: bool = False) -> Composition:
+    def call(self, *, blind: bool = False) -> Response:
         """Calls the function until its requirements are stable.
 
         Args:
@@ -93,20 +93,20 @@ class World:
             for name, key in self.references.items()
             if key in seen and _uid(seen[key]) in (None, self.xr["metadata"]["uid"])
         }
-        fetched: dict[str, Manifest | None] = {}
-        requirements: dict[str, Selector] | None = None
+        required: dict[str, Manifest | None] = {}
+        requirements: dict[str, ResourceSelector] | None = None
         for _ in range(5):
-            answer = compose(Request(self.xr, observed, fetched, self.settings))
+            answer = compose(Request(self.xr, observed, required, self.settings))
             if answer.refusal or answer.requirements == requirements:
                 return answer
             requirements = dict(answer.requirements)
-            fetched = {
+            required = {
                 name: seen.get((wanted.kind, wanted.namespace, wanted.name))
                 for name, wanted in requirements.items()
             }
         raise AssertionError("the requirements do not become stable")
 
-    def reconcile(self, *, blind: bool = False) -> Composition:
+    def reconcile(self, *, blind: bool = False) -> Response:
         """Calls the function and applies what it answers; a refusal changes nothing."""
         answer = self.call(blind=blind)
         if answer.refusal is not None:

@@ -1,0 +1,106 @@
+"""A router: who asks for a gateway, and what for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from function import names
+from function.api.platform import Input
+from function.api.spec import Spec
+from function.api.validation import parse
+from function.call import Request
+from function.errors import Refused
+from function.text import shorten
+
+# Kubernetes' rule for the name of a Service (RFC 1035), the strictest of the composed kinds'.
+_SERVICE_NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_MAX_SERVICE_NAME: Final = 63
+
+
+@dataclass(frozen=True)
+class Router:
+    """A ModelRouter as the core sees it, whichever of its forms it came in.
+
+    Attributes:
+        name: what the composed objects are named after: the composite resource, or its claim.
+        namespace: where they are composed: the composite resource's, or its claim's.
+        uid: the composite resource's, by which owned objects are known.
+        spec: what is asked for.
+        platform: what the platform team says for all routers.
+    """
+
+    name: str
+    namespace: str
+    uid: str
+    spec: Spec
+    platform: Input
+
+
+def read(request: Request) -> Router:
+    """The router that a request's composite resource describes.
+
+    Raises:
+        Refused: the input breaks a rule, or the composite resource has no namespace to compose
+            into, a name that cannot be a Service's, or a spec that breaks a rule of the API.
+    """
+    platform = parse(Input, request.input, "input", names.REASON_INVALID_INPUT)
+    metadata = _object(request.composite.get("metadata"))
+    spec = request.composite.get("spec")
+    if spec is None:
+        raise Refused(names.REASON_INVALID_SPEC, "spec is missing: it is required.")
+    name, namespace = _identity(metadata, _object(spec))
+    _check_name(name)
+    return Router(
+        name=name,
+        namespace=namespace,
+        uid=_text(metadata.get("uid")),
+        spec=parse(Spec, spec, "spec", names.REASON_INVALID_SPEC),
+        platform=platform,
+    )
+
+
+def title(composite: Mapping[str, Any]) -> str:
+    """A composite resource for a log: its namespace, if it has one, and its name."""
+    metadata = _object(composite.get("metadata"))
+    namespace, name = _text(metadata.get("namespace")), _text(metadata.get("name"))
+    return f"{namespace}/{name}" if namespace else name
+
+
+def _identity(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and namespace: a namespaced resource's own, else those of the claim it was made for."""
+    if namespace := _text(metadata.get("namespace")):
+        return _text(metadata.get("name")), namespace
+    claim = _object(spec.get("claimRef"))
+    name, namespace = _text(claim.get("name")), _text(claim.get("namespace"))
+    if name and namespace:
+        return name, namespace
+    raise Refused(
+        names.REASON_NO_NAMESPACE,
+        f"'{shorten(_text(metadata.get('name')))}' has no namespace to compose into: create a "
+        f"{names.KIND} in a namespace, not a cluster-scoped resource without a claim.",
+    )
+
+
+def _check_name(name: str) -> None:
+    if len(name) > _MAX_SERVICE_NAME:
+        message = (
+            f"has {len(name)} characters, and the gateway's Service of that name may have at most "
+            f"{_MAX_SERVICE_NAME}."
+        )
+    elif _SERVICE_NAME.fullmatch(name) is None:
+        message = (
+            "cannot be the name of the gateway's Service: begin with a lower-case letter, use only "
+            "lower-case letters, digits and '-', and end with a letter or digit."
+        )
+    else:
+        return
+    raise Refused(names.REASON_INVALID_NAME, f"metadata.name: '{shorten(name)}' {message}")
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

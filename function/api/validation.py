@@ -1,0 +1,166 @@
+"""How values of the API are checked, and what a refusal says.
+
+Every error of pydantic's becomes one sentence with the field, the value and the remedy. A value is
+repeated only where it cannot be a credential.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from function.errors import Refused
+from function.text import as_json, shorten
+
+
+def refuse(message: str, *, at: str = "") -> PydanticCustomError:
+    """An error whose message is shown as it stands.
+
+    Args:
+        message: what is wrong, and the remedy.
+        at: where, from the value that is checked: a path such as `.routing.retries`.
+    """
+    return PydanticCustomError("refused", "{message}", {"message": message, "at": at})
+
+
+def without_nulls(value: object) -> object:
+    """An object without its null members, which the API server takes for not given."""
+    if isinstance(value, dict):
+        return {key: item for key, item in value.items() if item is not None}
+    return value
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a whole string must match, and the sentence for one that does not ('{}' is the string).
+
+    The pattern reads the same to RE2, which the API server uses, and to Python.
+    """
+
+    pattern: str
+    message: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:  # noqa: ANN401
+        """Adds the check behind whatever the annotated type checks."""
+        return AfterValidator(self._check).__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:  # noqa: ANN401
+        """Shows the rule in the model's JSON schema, where the test compares it with the XRD's."""
+        return {**handler(schema), "x-rule": {"pattern": self.pattern, "message": self.message}}
+
+    def _check(self, value: str) -> str:
+        if re.fullmatch(self.pattern, value) is None:
+            raise refuse(self.message.format(shorten(value)))
+        return value
+
+
+class Model(BaseModel):
+    """What all models of this API share: exact types, no changes, camelCase outside."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        regex_engine="python-re",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        return without_nulls(value)
+
+    def manifest(self) -> dict[str, Any]:
+        """The fields that were given, as plain values under their names in the API."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+ModelT = TypeVar("ModelT", bound=Model)
+
+
+def parse(model: type[ModelT], value: object, path: str, reason: str) -> ModelT:
+    """The value as a model.
+
+    Raises:
+        Refused: the value breaks a rule; one sentence says which, where, and what to do.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=True)
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise Refused(reason, f"{_sentence(path, errors[0])}{more}.") from None
+
+
+def unknown_fields(model: type[Model], value: object, path: str) -> Iterator[str]:
+    """The paths of fields that the API does not have, which the API server would drop or refuse."""
+    if not isinstance(value, dict):
+        return
+    fields = {field.alias: field for field in model.model_fields.values()}
+    for key, item in value.items():
+        field = fields.get(key)
+        if field is None:
+            yield f"{path}.{key}"
+        elif (nested := _model_of(field.annotation)) is not None:
+            for index, part in enumerate(item) if isinstance(item, list) else ((None, item),):
+                here = f"{path}.{key}" if index is None else f"{path}.{key}[{index}]"
+                yield from unknown_fields(nested, part, here)
+
+
+def _model_of(annotation: Any) -> type[Model] | None:  # noqa: ANN401  # Any type expression.
+    """The model in a field's type, bare, optional or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    return next(filter(None, map(_model_of, get_args(annotation))), None)
+
+
+_SENTENCES: Final = {
+    "refused": "{where}{at}: {msg}",
+    "missing": "{where} is missing: it is required",
+    "extra_forbidden": "{where} is no field of this object: remove it or mend its name",
+    "greater_than_equal": "{where} is {value}: it must be at least {ge}",
+    "less_than_equal": "{where} is {value}: it must be at most {le}",
+    "string_too_short": "{where} has too few characters: give it at least {min_length}",
+    "string_too_long": "{where} has too many characters: it may have at most {max_length}",
+    "too_short": "{where} has too few entries: give it at least {min_length}",
+    "too_long": "{where} has too many entries: it may have at most {max_length}",
+    "string_type": "{where} is {kind}: it must be a string",
+    "int_type": "{where} is {kind}: it must be a whole number",
+    "bool_type": "{where} is {kind}: it must be true or false",
+    "list_type": "{where} is {kind}: it must be a list",
+    "dict_type": "{where} is {kind}: it must be an object",
+    "model_type": "{where} is {kind}: it must be an object",
+    "literal_error": "{where} is none of the values that it may have: choose {expected}",
+}
+"""What is said of each of pydantic's errors, by its type. A test meets every one of them."""
+
+
+def _sentence(path: str, error: ErrorDetails) -> str:
+    """One error of pydantic's as path, value and remedy, without the full stop."""
+    steps = [step for step in error["loc"] if step != "[key]"]
+    where = path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in steps)
+    return _SENTENCES[error["type"]].format(
+        where=where,
+        msg=error["msg"],
+        value=as_json(error["input"]) if isinstance(error["input"], int) else "",
+        kind=_kind_of(error["input"]),
+        **error.get("ctx", {}),
+    )
+
+
+def _kind_of(value: object) -> str:
+    """A value of the wrong kind: scalars that cannot be a credential as they are, else the kind."""
+    match value:
+        case bool() | int() | float() | None:
+            return json.dumps(value)
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

@@ -1,0 +1,132 @@
+"""What every kind of gateway provides: a plan, made from the router alone.
+
+A plan knows nothing of the cluster, so the same router always gives the same plan.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from function.api import Router
+from function.call import Manifest, Result
+
+
+class Gateway(Protocol):
+    """A kind of gateway."""
+
+    def plan(self, router: Router) -> "Plan":
+        """The plan of a router's gateway.
+
+        Raises:
+            Refused: the gateway could not run as the spec asks.
+        """
+
+
+class SecretKey(NamedTuple):
+    """A key of a Secret in the router's namespace."""
+
+    secret: str
+    key: str
+
+
+Needs = tuple[tuple[SecretKey, ...], ...]
+"""Alternatives of keys, any of which authenticates; the keys of one are needed together."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is called for an offered model.
+
+    Attributes:
+        name: the provider's model.
+        needs: the keys that a call needs. None: no key, or none that comes from a Secret.
+    """
+
+    name: str
+    needs: Needs | None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A probe of the container: an HTTP path on its port, and when it counts as failed."""
+
+    path: str
+    period_seconds: int
+    failures: int
+
+
+@dataclass(frozen=True)
+class Container:
+    """The container that runs the gateway.
+
+    Attributes:
+        name: its name, which also names the application in labels.
+        image: its image.
+        args: the arguments of the image's own entry point.
+        env: its environment, in order, as Kubernetes EnvVars.
+        resources: its compute resources.
+        user: the user and group that it runs as.
+        scratch: the one folder in which it may write.
+        startup: whether it has started.
+        liveness: whether it still runs.
+        readiness: whether it can be called.
+        pause_seconds: how long it waits before SIGTERM.
+    """
+
+    name: str
+    image: str
+    args: tuple[str, ...]
+    env: list[Manifest]
+    resources: Manifest
+    user: int
+    scratch: str
+    startup: Probe
+    liveness: Probe
+    readiness: Probe
+    pause_seconds: int
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """The gateway's configuration file.
+
+    Attributes:
+        folder: the folder in the container that holds it and nothing else.
+        name: its name there.
+        text: what it holds.
+        digest: a digest of the text.
+    """
+
+    folder: str
+    name: str
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What composed resources and status are written from, with what is observed.
+
+    Attributes:
+        router: whose gateway it is.
+        container: what runs.
+        config: its configuration.
+        offers: what is called for each model name that clients can ask for, in order.
+        master_key: where the gateway reads its master key.
+        generated_key: where a master key is that was generated for the router.
+        keys: all keys of Secrets that the gateway uses but for a generated master key.
+        own_keys: those of them that the gateway itself needs, whichever models it offers.
+        longest_call_seconds: how long a call may last, which a pod that stops waits for.
+        results: what the user should look at or know.
+    """
+
+    router: Router
+    container: Container
+    config: ConfigFile
+    offers: Mapping[str, tuple[Target, ...]]
+    master_key: SecretKey
+    generated_key: SecretKey
+    keys: frozenset[SecretKey]
+    own_keys: frozenset[SecretKey]
+    longest_call_seconds: int
+    results: tuple[Result, ...]

@@ -1,0 +1,97 @@
+"""LiteLLM's config.yaml."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import yaml
+
+from function import names
+from function.api import Spec
+from function.call import Manifest
+from function.errors import Refused
+from function.gateways.litellm import router_settings, variables
+from function.gateways.litellm.entries import Entry, groups_of
+from function.gateways.litellm.variables import reference
+
+MAX_BYTES: Final = 1024 * 1024
+"""What the API server lets the values of a ConfigMap hold together."""
+
+_CACHE_SECONDS: Final = 300
+
+
+def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
+    """The configuration that a spec gives; the same for the same entries in any order.
+
+    Args:
+        spec: the router's spec, whose overrides (`config`) are left aside.
+        entries: its entries.
+    """
+    model_list = [_model(entry, entry.params(spec.routing)) for entry in entries]
+    return {
+        "model_list": sorted(model_list, key=_order),
+        "litellm_settings": _litellm_settings(spec),
+        "router_settings": router_settings.generate(spec, groups_of(entries)),
+        "general_settings": {"master_key": reference(variables.MASTER_KEY)},
+    }
+
+
+def text(config: Manifest) -> str:
+    """A configuration as YAML.
+
+    Raises:
+        Refused: it does not fit into a ConfigMap.
+    """
+    result = _yaml(json.dumps(config, sort_keys=True))
+    size = len(result.encode())
+    if size > MAX_BYTES:
+        raise Refused(
+            names.REASON_CONFIG_TOO_LARGE,
+            f"spec.aiModels makes a config.yaml of {size} bytes, and a ConfigMap holds at most "
+            f"{MAX_BYTES}: offer fewer models, or use shorter values.",
+        )
+    return result
+
+
+@lru_cache(maxsize=64)
+def _yaml(config: str) -> str:
+    """The YAML of a config in JSON.
+
+    Kept for the next calls: writing YAML is what costs, 30 ms for 1,000 models, and Crossplane
+    calls at least twice in each reconcile.
+    """
+    # The C dumper is ten times as fast as Python's, and in every wheel of PyYAML.
+    return str(
+        yaml.dump(json.loads(config), Dumper=yaml.CSafeDumper, allow_unicode=True, width=2**31 - 1)
+    )
+
+
+def digest(config: str) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a config."""
+    return hashlib.sha256(config.encode()).hexdigest()[:16]
+
+
+def _litellm_settings(spec: Spec) -> Manifest:
+    said: Manifest = {"request_timeout": spec.routing.call_seconds}
+    if spec.routing.allowed_failures == router_settings.LITELLMS_ALLOWED_FAILURES:
+        # LiteLLM takes its own default for not given, so that one is set to something else.
+        said["allowed_fails"] = 0
+    if spec.cache is not None and spec.cache.enabled is not False:
+        redis = spec.shared_redis
+        where = {"type": "local"} if redis is None else router_settings.redis_cache(redis)
+        said["cache"] = True
+        said["cache_params"] = {**where, "ttl": spec.cache.ttl_seconds or _CACHE_SECONDS}
+    return said
+
+
+def _model(entry: Entry, params: Manifest) -> Manifest:
+    model: Manifest = {"model_name": entry.group.name, "litellm_params": params}
+    if entry.model.info:
+        model["model_info"] = entry.model.info
+    return model
+
+
+def _order(model: Manifest) -> tuple[str, str]:
+    return model["model_name"], json.dumps(model, sort_keys=True)

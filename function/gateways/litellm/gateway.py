@@ -1,0 +1,146 @@
+"""The plan of a LiteLLM gateway."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from function import names
+from function.api import Router, Spec
+from function.call import Manifest
+from function.gateways.base import ConfigFile, Container, Plan, Probe, SecretKey, Target
+from function.gateways.litellm import (
+    config,
+    credentials,
+    entries,
+    overrides,
+    router_settings,
+    variables,
+    warnings,
+)
+from function.gateways.litellm.entries import Entry
+
+IMAGE: Final = "ghcr.io/berriai/litellm:v1.108.11"
+"""The image where neither the router nor the platform team names one: LiteLLM's long-term line."""
+
+_CONFIG_FOLDER: Final = "/app/config"
+_CONFIG_NAME: Final = "config.yaml"
+
+_DEFAULT_RESOURCES: Final[Manifest] = {
+    # 320 MiB idle and up to 540 MiB after use were measured; a limit of 512Mi kills it. Start-up
+    # takes a whole core for ten seconds, so there is no small limit on CPU.
+    "requests": {"cpu": "250m", "memory": "640Mi"},
+    "limits": {"cpu": "2", "memory": "1Gi"},
+}
+
+_USER: Final = 65534
+"""The user that LiteLLM's rootless image runs as; its other image runs as any."""
+
+_SCRATCH: Final = "/tmp"  # noqa: S108  # In the container.
+
+_PAUSE_SECONDS: Final = 10
+"""Endpoints and load balancers need some seconds to learn that a pod is going, and LiteLLM closes
+its listener at once on SIGTERM: so the pod waits before that."""
+
+# Health checks that need no key and call no model.
+_LIVELINESS: Final = "/health/liveliness"
+_READINESS: Final = "/health/readiness"
+
+_SETTINGS: Final = {
+    "HOME": _SCRATCH,  # The one writable folder on a read-only root.
+    # Stops LiteLLM's only fetch from the internet at start.
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
+
+
+def plan(router: Router) -> Plan:
+    """The plan of a router's gateway.
+
+    Raises:
+        Refused: a credential could not be kept to its provider, a prompt would go to a host that no
+            one chose, or the configuration is broken by its overrides or does not fit into a
+            ConfigMap.
+    """
+    spec = router.spec
+    entries_ = entries.read(spec)
+    generated = config.generate(spec, entries_)
+    configuration, overridden = overrides.apply(generated, spec.config)
+    text = config.text(configuration)
+    generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
+    ref = spec.auth.master_key_secret_ref
+    master_key = generated_key if ref is None else SecretKey(ref.name, ref.key)
+    own_keys = _own_keys(spec)
+    return Plan(
+        router=router,
+        container=_container(router, _environment(spec, master_key, entries_)),
+        config=ConfigFile(_CONFIG_FOLDER, _CONFIG_NAME, text, config.digest(text)),
+        offers=_offers(entries_),
+        master_key=master_key,
+        generated_key=generated_key,
+        keys=_model_keys(spec, entries_) | own_keys,
+        own_keys=own_keys,
+        longest_call_seconds=router_settings.longest_call(spec),
+        results=(*warnings.of(spec, entries_), *overridden),
+    )
+
+
+def _container(router: Router, env: list[Manifest]) -> Container:
+    wanted = router.spec.deployment
+    return Container(
+        name="litellm",
+        image=wanted.image or router.platform.image or IMAGE,
+        args=("--config", f"{_CONFIG_FOLDER}/{_CONFIG_NAME}", "--port", str(router.spec.port)),
+        env=env,
+        resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
+        user=_USER,
+        scratch=_SCRATCH,
+        # Five minutes to start: ten seconds are enough with a whole core, seventy without.
+        startup=Probe(_LIVELINESS, period_seconds=5, failures=60),
+        liveness=Probe(_LIVELINESS, period_seconds=10, failures=6),
+        readiness=Probe(_READINESS, period_seconds=5, failures=3),
+        pause_seconds=_PAUSE_SECONDS,
+    )
+
+
+def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -> list[Manifest]:
+    """The container's variables: the function's own by name, then the user's, which win."""
+    own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
+    own |= credentials.environment(entry.access for entry in entries_)
+    # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
+    # more clearly than one that crashes.
+    own[variables.MASTER_KEY] = {
+        "valueFrom": {"secretKeyRef": {"name": master_key.secret, "key": master_key.key}}
+    }
+    if (redis := spec.shared_redis) is not None and redis.password_secret_ref is not None:
+        ref = redis.password_secret_ref
+        own[variables.REDIS_PASSWORD] = credentials.optional_key(SecretKey(ref.name, ref.key))
+    users = [variable.manifest() for variable in spec.deployment.env]
+    for variable in users:
+        own.pop(variable["name"], None)
+    return [{"name": name, **own[name]} for name in sorted(own)] + users
+
+
+def _offers(entries_: Sequence[Entry]) -> dict[str, tuple[Target, ...]]:
+    """What is called for each model name, both in the order of the spec."""
+    targets: dict[str, list[Target]] = {}
+    for entry in entries_:
+        target = Target(entry.model.name, entry.access.needs)
+        targets.setdefault(entry.group.name, []).append(target)
+    return {name: tuple(called) for name, called in targets.items()}
+
+
+def _own_keys(spec: Spec) -> frozenset[SecretKey]:
+    """The keys of users' Secrets without which the gateway does not work as it is asked to."""
+    redis = spec.shared_redis
+    refs = [
+        spec.auth.master_key_secret_ref,
+        None if redis is None else redis.password_secret_ref,
+    ]
+    return frozenset(SecretKey(ref.name, ref.key) for ref in refs if ref is not None)
+
+
+def _model_keys(spec: Spec, entries_: Sequence[Entry]) -> frozenset[SecretKey]:
+    """The keys of Secrets that the models and the user's own variables take."""
+    keys = {key for entry in entries_ for key in entry.access.variables.values()}
+    for variable in spec.deployment.env:
+        if variable.value_from and (ref := variable.value_from.secret_key_ref):
+            keys.add(SecretKey(ref.name, ref.key))
+    return frozenset(keys)

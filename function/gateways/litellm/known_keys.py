@@ -1,0 +1,65 @@
+"""The keys that LiteLLM knows in its config. It ignores others, most of them in silence.
+
+The table is data, `known_keys.json`, made from LiteLLM's source; a test makes it again. It
+describes the release that `providers.RELEASE` names.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Final
+
+MAX_GUESSES: Final = 50
+"""For how many unknown keys of one spec a known one is guessed: a guess takes a millisecond."""
+
+_CUTOFF: Final = 0.82
+"""How alike a slip of the pen is: `num_retrys` is, and `top_a`, which providers know, is not."""
+
+
+def near(section: str, key: str) -> list[str] | None:
+    """What was perhaps meant by a key that LiteLLM does not know; None where it knows the key.
+
+    Providers take parameters that are not in `litellm_params`, and `model_info` may hold whatever
+    its reader likes: there only a key that resembles a known one is a mistake.
+
+    A guess takes a millisecond the first time.
+
+    Args:
+        section: `config` for the whole file, `litellm_params` and `model_info` of a model,
+            `router_settings`, `litellm_settings`, `general_settings`, or `cache_params`.
+        key: as it is written there.
+
+    Returns:
+        Up to two names of the section, the nearest first; none where nothing is near.
+    """
+    return None if key in _table()[section] else list(_nearest(section, key))
+
+
+def unknown(section: str, given: Iterable[str]) -> list[str]:
+    """Of these keys those that LiteLLM does not know in a section, in their order."""
+    return [key for key in given if key not in _table()[section]]
+
+
+def known(section: str) -> list[str]:
+    """The names of a section, sorted.
+
+    Args:
+        section: as for `near`; or, of the router settings that take one of a few values,
+            `routing_strategy` or `optional_pre_call_checks`, for these.
+    """
+    return sorted(_table()[section])
+
+
+@lru_cache(maxsize=4096)
+def _nearest(section: str, key: str) -> tuple[str, ...]:
+    # In the lower case of nearly all names, so that `apiBase` is near one.
+    found = difflib.get_close_matches(key.lower(), known(section), n=2, cutoff=_CUTOFF)
+    return tuple(found)
+
+
+@cache
+def _table() -> Mapping[str, frozenset[str]]:
+    text = resources.files(__package__).joinpath("known_keys.json").read_text(encoding="utf-8")
+    return {section: frozenset(names) for section, names in json.loads(text).items()}

@@ -1,0 +1,142 @@
+"""The router's overrides of its config.yaml, and what to say of them.
+
+What a router overrides is handed to LiteLLM as it is. But LiteLLM ignores keys that it does not
+know, drops models that it cannot use, and does not start with other mistakes: so the result is
+looked at before any pod sees it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from function import merging, names
+from function.api import literals
+from function.api.models import NUMBERS
+from function.api.routing import Config
+from function.call import Manifest, Result
+from function.errors import Refused
+from function.gateways.litellm import known_keys, providers
+from function.gateways.litellm.known_keys import MAX_GUESSES
+from function.text import first, shorten
+
+_SETTINGS: Final = (
+    *("allowed_fails", "cooldown_time", "max_fallbacks", "num_retries", "retry_after", "timeout"),
+)
+"""The `router_settings` that must be numbers: with anything else the first call fails."""
+_CHECKS: Final = "optional_pre_call_checks"
+_SECTIONS: Final = ("router_settings", "litellm_settings", "general_settings")
+
+
+def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
+    """The configuration with the router's own merged into it and taken out, and what to say of it.
+
+    Raises:
+        Refused: LiteLLM could not use the result.
+    """
+    patch = wanted.merge or {}
+    if not patch and not wanted.remove:
+        return config, []
+    merged = merging.merge(config, patch)
+    found = [(pointer, merging.remove(merged, pointer)) for pointer in wanted.remove]
+    gone = [pointer for pointer, there in found if there]
+    absent = [pointer for pointer, there in found if not there]
+    _check(merged)
+    sentences = [*_unknown(patch), *_overridden(config, patch)]
+    if gone:
+        sentences.append(f"config.remove takes out {_listed(gone)}.")
+    if absent:
+        sentences.append(f"config.remove names {_listed(absent)}, where nothing is.")
+    return merged, [
+        Result(names.EVENT_CONFIG, text) for text in first(sentences, "And {} more of config.")
+    ]
+
+
+def _listed(pointers: list[str]) -> str:
+    return ", ".join(first([shorten(pointer) for pointer in pointers]))
+
+
+def _overridden(config: Manifest, patch: Manifest) -> Iterator[str]:
+    if replaced := merging.replaced(config, patch):
+        yield f"config.merge replaces {_listed(replaced)}."
+    for pointer, items in merging.lost(config, patch):
+        yield f"config.merge takes {_listed([str(item) for item in items])} out of {pointer}."
+
+
+def _unknown(patch: Mapping[str, Any]) -> Iterator[str]:
+    """Keys that are set and that LiteLLM does not know."""
+    yield from _unknown_in("config", patch, "")
+    for section in _SECTIONS:
+        yield from _unknown_in(section, patch.get(section), f"/{section}")
+    cache = _object(patch.get("litellm_settings")).get("cache_params")
+    yield from _unknown_in("cache_params", cache, "/litellm_settings/cache_params")
+
+
+def _unknown_in(section: str, given: object, path: str) -> Iterator[str]:
+    set_to = {key: value for key, value in _object(given).items() if value is not None}
+    for key in islice(known_keys.unknown(section, set_to), MAX_GUESSES):
+        near = known_keys.near(section, key)
+        guess = f"; did you mean {' or '.join(near)}?" if near else "."
+        yield (
+            f"config.merge: {path}/{shorten(key)} is unknown to LiteLLM {providers.RELEASE}{guess}"
+        )
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the router has made of it.
+    """Refuses what LiteLLM would drop in silence, or not start with."""
+    models = config.get("model_list")
+    if not isinstance(models, list) or not models:
+        raise _broken("/model_list", "is no list of models any more")
+    for i, entry in enumerate(models):
+        params = _object(_object(entry).get("litellm_params"))
+        called = {
+            "model_name": _object(entry).get("model_name"),
+            "litellm_params/model": params.get("model"),
+        }
+        for path, name in called.items():
+            if not isinstance(name, str) or not name:
+                raise _broken(f"/model_list/{i}/{path}", "is no name of a model any more")
+        _check_numbers(params, NUMBERS, f"/model_list/{i}/litellm_params")
+    for section in _SECTIONS:
+        if not isinstance(config.get(section, {}), dict):
+            raise _broken(f"/{section}", "is no object any more")
+    master_key = _object(config.get("general_settings")).get("master_key")
+    if not isinstance(master_key, str) or not master_key:
+        raise _broken("/general_settings/master_key", "is gone, and LiteLLM does not start without")
+    _check_routing(config.get("router_settings", {}))
+
+
+def _check_routing(settings: Mapping[str, Any]) -> None:
+    """Refuses what LiteLLM starts with and then fails on, or does not start with."""
+    path = "/router_settings"
+    _check_numbers(settings, _SETTINGS, path)
+    strategies: list[str] = known_keys.known("routing_strategy")
+    if settings.get("routing_strategy", "simple-shuffle") not in strategies:
+        raise _broken(f"{path}/routing_strategy", f"is none of {', '.join(strategies)}")
+    known, checks = known_keys.known(_CHECKS), settings.get(_CHECKS, [])
+    if not isinstance(checks, list) or not all(check in known for check in checks):
+        raise _broken(f"{path}/{_CHECKS}", f"holds something else than {', '.join(known)}")
+    fallbacks = settings.get("fallbacks", [])
+    if not isinstance(fallbacks, list) or not all(
+        isinstance(entry, dict) and len(entry) == 1 for entry in fallbacks
+    ):
+        raise _broken(f"{path}/fallbacks", "is no list of objects with one model each")
+
+
+def _check_numbers(given: Mapping[str, Any], wanted: Sequence[str], path: str) -> None:
+    for key in wanted:
+        value = given.get(key, 0)
+        if isinstance(value, str) and value.startswith(literals.REFERENCE):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _broken(f"{path}/{key}", "is no number")
+
+
+def _broken(pointer: str, what: str) -> Refused:
+    return Refused(
+        names.REASON_CONFIG_BROKEN,
+        f"spec.config: with it, {pointer} {what}: mend merge or remove.",
+    )

@@ -1,0 +1,105 @@
+"""What LiteLLM reads for each provider.
+
+The table is data, `providers.json`, made from recorded calls of LiteLLM; a test records them again.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import resources
+from typing import Final
+
+RELEASE: Final = "1.108"
+"""The line of LiteLLM that the table describes."""
+
+
+@dataclass(frozen=True)
+class ModelIds:
+    """The form of model ids that LiteLLM can call without a base, and an example with its provider.
+
+    Attributes:
+        pattern: what the whole id matches.
+        example: a whole name.
+    """
+
+    pattern: re.Pattern[str]
+    example: str
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider; all variables by LiteLLM's own names.
+
+    Attributes:
+        keys: alternatives, the documented one first; the variables of one authenticate together.
+            Empty: it needs no key.
+        settings: further variables of an account, such as its region.
+        params: the `litellm_params` field that says the same as a variable, for one model alone.
+        base: whether LiteLLM, given no base, would call a host that no one chose.
+        needs_base: whether it cannot be called without a base, which may come from a variable.
+        ignores_base: whether LiteLLM calls the provider's own host whatever base it is given.
+        reads: variables of other providers that LiteLLM would send to this one.
+        model_ids: the form of its model ids, if not all forms can be called.
+    """
+
+    keys: tuple[tuple[str, ...], ...] = ()
+    settings: tuple[str, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    base: bool = False
+    needs_base: bool = False
+    ignores_base: bool = False
+    reads: tuple[str, ...] = ()
+    model_ids: ModelIds | None = None
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """All its own variables, each once, its keys first."""
+        return tuple(dict.fromkeys((*(v for keys in self.keys for v in keys), *self.settings)))
+
+
+def find(name: str) -> Provider:
+    """The provider of that name; an unknown one has the key that LiteLLM's naming would give."""
+    table = _table()
+    if name in table:
+        return table[name]
+    key = re.sub(r"[^A-Z0-9]", "_", f"{name.upper()}_API_KEY")
+    return Provider(keys=((key,),), params={key: "api_key"})
+
+
+def unknown(name: str) -> str | None:
+    """What to say of a provider that LiteLLM does not know; None if it does."""
+    if name in _table():
+        return None
+    near = difflib.get_close_matches(name, _table(), n=2)
+    guess = f"; did you mean {' or '.join(near)}?" if near else "."
+    return f"{name}: unknown to LiteLLM {RELEASE}{guess}"
+
+
+def known() -> list[str]:
+    """The names of all providers of the table, sorted."""
+    return sorted(_table())
+
+
+@cache
+def _table() -> dict[str, Provider]:
+    text = resources.files(__package__).joinpath("providers.json").read_text(encoding="utf-8")
+    return {
+        name: Provider(
+            keys=tuple(map(tuple, entry.get("keys", ()))),
+            settings=tuple(entry.get("settings", ())),
+            params=entry.get("params", {}),
+            base=entry.get("base", False),
+            needs_base=entry.get("needsBase", False),
+            ignores_base=entry.get("ignoresBase", False),
+            reads=tuple(entry.get("reads", ())),
+            model_ids=_model_ids(entry.get("modelIds")),
+        )
+        for name, entry in json.loads(text).items()
+    }
+
+
+def _model_ids(entry: Mapping[str, str] | None) -> ModelIds | None:
+    return None if entry is None else ModelIds(re.compile(entry["pattern"]), entry["example"])

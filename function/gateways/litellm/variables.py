@@ -1,0 +1,14 @@
+"""The variables of LiteLLM's environment that the function sets by name."""
+
+from typing import Final
+
+from function.api.literals import REFERENCE
+
+MASTER_KEY: Final = "LITELLM_MASTER_KEY"
+"""Also the key under which a generated master key stands in its Secret."""
+REDIS_PASSWORD: Final = "REDIS_PASSWORD"  # noqa: S105  # A variable's name.
+
+
+def reference(variable: str) -> str:
+    """A variable as a value of LiteLLM's configuration."""
+    return f"{REFERENCE}{variable}"

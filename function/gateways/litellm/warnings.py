@@ -1,0 +1,75 @@
+"""What to say of entries that LiteLLM may not be able to use. They are composed all the same."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+
+from function import names
+from function.api import AIModel, Spec
+from function.call import Result
+from function.gateways.litellm import groups, known_keys, providers
+from function.gateways.litellm.entries import Entry, groups_of
+from function.gateways.litellm.known_keys import MAX_GUESSES
+from function.text import first, shorten
+
+
+def of(spec: Spec, entries: Sequence[Entry]) -> list[Result]:
+    """What the user should look at in a spec that is composed, and what to know of it."""
+    sentences = dict.fromkeys(
+        chain(_weights(spec), *map(_of_model, spec.ai_models), _slips(spec.ai_models))
+    )
+    results = [
+        Result(names.EVENT_MODELS, sentence) for sentence in first([*sentences], "And {} more.")
+    ]
+    if single := [group.name for group in groups_of(entries) if group.stands_alone]:
+        quoted = [f"'{shorten(name)}'" for name in single]
+        results.append(
+            Result(
+                names.EVENT_SINGLE_DEPLOYMENT,
+                f"{', '.join(first(quoted))}: a single deployment and no fallback, "
+                "so calls fail while it does.",
+                "Normal",
+            )
+        )
+    return results
+
+
+def _weights(spec: Spec) -> Iterator[str]:
+    weighted = any(model.weight is not None for model in spec.ai_models)
+    if weighted and not groups.shuffles(spec.routing):
+        yield (
+            f"Weights have no effect under the strategy {spec.routing.strategy}: leave them out, "
+            "or take simple-shuffle."
+        )
+
+
+def _of_model(model: AIModel) -> Iterator[str]:
+    provider, _, model_id = model.name.partition("/")
+    if (unknown := providers.unknown(provider)) is not None:
+        yield unknown
+    ids = providers.find(provider).model_ids
+    if ids is not None and model.api_base is None and not ids.pattern.fullmatch(model_id):
+        yield (
+            f"{model.name}: LiteLLM cannot call a model id of this form; write one like "
+            f"{ids.example}."
+        )
+
+
+def _slips(models: Iterable[AIModel]) -> Iterator[str]:
+    """Keys that LiteLLM does not know and that resemble one that it does.
+
+    Providers take more parameters than LiteLLM lists, and `info` may hold anything.
+    """
+    first_in = dict[tuple[str, str, str], str]()
+    for model in models:
+        for field, section, given in (
+            ("parameters", "litellm_params", model.parameters),
+            ("info", "model_info", model.info),
+        ):
+            for key in known_keys.unknown(section, given or ()):
+                first_in.setdefault((field, section, key), model.offered_as)
+    for (field, section, key), name in islice(first_in.items(), MAX_GUESSES):
+        if near := known_keys.near(section, key):
+            yield (
+                f"{shorten(name)}: {field}.{shorten(key)} is unknown to LiteLLM "
+                f"{providers.RELEASE}; did you mean {' or '.join(near)}?"
+            )

@@ -1,0 +1,156 @@
+"""What the cluster holds of a router: its own objects, the users' Secrets, its master key.
+
+Nothing is composed before all that it depends on has been looked up: what is missing is required
+from Crossplane, which looks it up and calls again before it changes anything.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from function import names
+from function.api import Router
+from function.call import Objects, Request, ResourceSelector
+from function.gateways.base import Plan, SecretKey
+from function.observed import master_key, ownership, secret_values
+from function.observed.deployment import ObservedDeployment
+from function.observed.master_key import GeneratedKey
+from function.observed.secret_values import SecretValues
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a request shows, before it is known whether that is enough.
+
+    Attributes:
+        own: the observed composed resources that are the router's own, by name.
+        secrets: the users' Secrets.
+    """
+
+    own: Objects
+    secrets: SecretValues
+
+
+@dataclass(frozen=True)
+class Incomplete:
+    """Not all that the gateway depends on has been looked up yet.
+
+    Attributes:
+        requirements: what Crossplane is to look up, by the name of the requirement.
+    """
+
+    requirements: Mapping[str, ResourceSelector]
+
+
+@dataclass(frozen=True)
+class Observed(Seen):
+    """All that the cluster holds of a router.
+
+    Attributes:
+        wanted: the names of the composed resources that the router wants.
+        own_keys: the keys of users' Secrets that the gateway itself needs.
+        generated_key: the master key that is generated for the router; None if it wants none.
+        secret_hash: a digest of all keys and values of Secrets that the gateway uses; None while
+            they have never been read.
+        requirements: what Crossplane is to look up, by the name of the requirement.
+    """
+
+    wanted: tuple[str, ...]
+    own_keys: frozenset[SecretKey]
+    generated_key: GeneratedKey | None
+    secret_hash: str | None
+    requirements: Mapping[str, ResourceSelector]
+
+    @property
+    def deployment(self) -> ObservedDeployment | None:
+        """The router's own Deployment, if it is there."""
+        return _deployment(self.own)
+
+
+class Kind(Protocol):
+    """A composed kind, as far as it decides what is looked up."""
+
+    @property
+    def name(self) -> str:
+        """Its name among the composed resources."""
+
+    @property
+    def adopts(self) -> bool:
+        """Whether an object that no one controls may be taken over."""
+
+    def selector(self, router: Router) -> ResourceSelector:
+        """What its object is called."""
+
+    def is_wanted(self, plan: Plan, seen: Seen) -> bool:
+        """Whether the router wants it."""
+
+
+def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed | Incomplete:
+    """What the cluster holds of a router, or what must be looked up to know.
+
+    Args:
+        request: what Crossplane shows.
+        plan: the plan of the router's gateway.
+        kinds: all composed kinds.
+
+    Raises:
+        Refused: a name that the router wants is taken, or a generated master key is unusable.
+    """
+    router = plan.router
+    selectors = {kind.name: kind.selector(router) for kind in kinds}
+    seen = Seen(_own(request.observed, router, selectors), secret_values.read(request.required))
+    wanted = [kind for kind in kinds if kind.is_wanted(plan, seen)]
+    unseen = {kind.name: selectors[kind.name] for kind in wanted if kind.name not in seen.own}
+    own_keys = _own_keys(plan, seen)
+    keys = plan.keys | own_keys
+    requirements = unseen | secret_values.requirements(keys, router.namespace)
+    if not unseen.keys() <= request.required.keys():
+        return Incomplete(requirements)
+    for kind in wanted:
+        if kind.name in unseen:
+            found = request.required[kind.name]
+            ownership.check_free(found, router, unseen[kind.name], adopt=kind.adopts)
+
+    deployment = _deployment(seen.own)
+    generated: GeneratedKey | None = None
+    if any(kind.name == names.RESOURCE_MASTER_KEY for kind in wanted):
+        generated = master_key.read(
+            plan.generated_key,
+            seen.own.get(names.RESOURCE_MASTER_KEY),
+            request.required.get(names.RESOURCE_MASTER_KEY),
+            deployed=deployment is not None,
+        )
+    digest = seen.secrets.digest(keys, salt=router.uid, more=generated.id if generated else "")
+    if digest is None and deployment is not None:
+        # While a Secret cannot be read, the last digest stays: that must not restart a gateway.
+        digest = deployment.secret_hash
+    return Observed(
+        own=seen.own,
+        secrets=seen.secrets,
+        wanted=tuple(kind.name for kind in wanted),
+        own_keys=own_keys,
+        generated_key=generated,
+        secret_hash=digest,
+        requirements=requirements,
+    )
+
+
+def _own(observed: Objects, router: Router, selectors: Mapping[str, ResourceSelector]) -> Objects:
+    """The observed composed resources that are what this router composes."""
+    return {
+        name: observed[name]
+        for name, selector in selectors.items()
+        if name in observed and ownership.is_own(observed[name], router, selector)
+    }
+
+
+def _own_keys(plan: Plan, seen: Seen) -> frozenset[SecretKey]:
+    """The keys of users' Secrets that the gateway itself needs: not one that is generated."""
+    if names.RESOURCE_MASTER_KEY in seen.own and master_key.is_named(plan):
+        return plan.own_keys - {plan.master_key}
+    return plan.own_keys
+
+
+def _deployment(own: Objects) -> ObservedDeployment | None:
+    manifest = own.get(names.RESOURCE_DEPLOYMENT)
+    return None if manifest is None else ObservedDeployment(manifest)

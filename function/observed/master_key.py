@@ -1,0 +1,111 @@
+"""The master key that is generated for a router once, and then kept.
+
+A generated key never changes, whatever order Crossplane's caches see things in. It is read back
+from the observed Secret; if that is not seen yet, from the Secret of that name that was looked up;
+and a key that both caches miss is saved by the Secret being immutable: the API server refuses the
+second random one.
+"""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from function import names
+from function.errors import Refused
+from function.gateways.base import Plan, SecretKey
+from function.observed.ownership import controller
+from function.observed.secret_values import SecretValues, value
+
+_RANDOM_BYTES: Final = 32
+
+
+@dataclass(frozen=True, repr=False)
+class GeneratedKey:
+    """What the Secret of a generated master key holds.
+
+    Attributes:
+        data: the key, in base64.
+        id: what tells it from the key before it. The first has none, so that the same router gives
+            the same pods, and no stale cache rolls them.
+    """
+
+    data: str
+    id: str
+
+    def __repr__(self) -> str:
+        """Says nothing of the key."""
+        return f"GeneratedKey(id={self.id!r})"
+
+
+def is_wanted(plan: Plan, readable: SecretValues, *, observed: bool) -> bool:
+    """Whether the router's composed resources include the Secret of a generated key.
+
+    A router that names the very Secret that was generated for it keeps it: left out, it would be
+    deleted. So does one that names a Secret that does not exist yet: its pods still serve with the
+    generated key.
+
+    Args:
+        plan: the plan of its gateway.
+        readable: the Secrets that were required.
+        observed: whether that Secret is one of its observed composed resources.
+    """
+    if plan.router.spec.auth.master_key_secret_ref is None:
+        return True
+    return observed and (is_named(plan) or not readable.has(plan.master_key))
+
+
+def is_named(plan: Plan) -> bool:
+    """Whether the gateway reads its master key from the Secret of a generated key."""
+    return plan.master_key.secret == plan.generated_key.secret
+
+
+def read(
+    key: SecretKey,
+    own: Mapping[str, Any] | None,
+    existing: Mapping[str, Any] | None,
+    *,
+    deployed: bool,
+) -> GeneratedKey:
+    """The generated key of a router that wants one: the one that it has, or a new one.
+
+    Args:
+        key: where the key is.
+        own: its Secret, if that is one of the observed composed resources.
+        existing: otherwise the Secret of that name in the cluster, if there is one.
+        deployed: whether pods may run with a key that was there before.
+
+    Raises:
+        Refused: the Secret holds no key that could be kept.
+    """
+    found = own or existing
+    if found is None:
+        return GeneratedKey(_random(), _new_id() if deployed else "")
+    adopted = own is None and controller(found) is None
+    return GeneratedKey(_kept(found, key), _new_id() if adopted and deployed else _id(found))
+
+
+def _id(secret: Mapping[str, Any]) -> str:
+    annotations = (secret.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(names.ANNOTATION_KEY_ID, ""))
+
+
+def _new_id() -> str:
+    return secrets.token_hex(4)
+
+
+def _random() -> str:
+    # LiteLLM's own keys begin so, and clients and scanners recognize a key by it.
+    return base64.b64encode(f"sk-{secrets.token_urlsafe(_RANDOM_BYTES)}".encode()).decode()
+
+
+def _kept(secret: Mapping[str, Any], key: SecretKey) -> str:
+    kept = value(secret, key.key)
+    if not kept:
+        raise Refused(
+            names.REASON_MASTER_KEY_UNUSABLE,
+            f"Secret '{key.secret}' has no value under the key {key.key}: delete it, "
+            "and a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
+        )
+    return base64.b64encode(kept).decode()

@@ -1,0 +1,1 @@
+"""`modelrouter render`: what Crossplane and a cluster do, on a laptop."""

@@ -1,0 +1,79 @@
+"""The conditions of a router, pure functions of what is composed and observed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from function import names
+from function.call import Condition, Manifest, Result, conditions_of
+from function.observed.deployment import ObservedDeployment
+
+
+def configured(results: Sequence[Result]) -> Condition:
+    """Configured, of a router whose desired state was generated, with what to look at in it."""
+    message = " ".join(["The gateway's objects are composed.", *(r.message for r in results)])
+    return Condition(names.CONFIGURED, "True", names.REASON_CONFIGURED, message)
+
+
+def not_configured(reason: str, message: str) -> Condition:
+    """Configured, of a router for which nothing was generated."""
+    return Condition(names.CONFIGURED, "False", reason, message)
+
+
+def available(observed: ObservedDeployment | None) -> Condition:
+    """Available: whether the gateway can be called."""
+    match observed and observed.available:
+        case None:
+            return Condition(
+                names.AVAILABLE,
+                "False",
+                names.REASON_WAITING,
+                "The Deployment has not reported whether it is available.",
+            )
+        case True:
+            return Condition(
+                names.AVAILABLE, "True", names.REASON_AVAILABLE, "The gateway can be called."
+            )
+        case _:
+            return Condition(
+                names.AVAILABLE,
+                "False",
+                names.REASON_UNAVAILABLE,
+                "Too few of the gateway's pods are ready: look at the Deployment's pods and logs.",
+            )
+
+
+def rolled_out(wanted: Manifest, observed: ObservedDeployment | None) -> Condition:
+    """RolledOut: whether all pods run what the wanted Deployment says."""
+    if observed is None:
+        status, reason = False, names.REASON_WAITING
+        message = "The Deployment is not there yet."
+    elif observed.has_rolled_out(wanted):
+        status, reason = True, names.REASON_ROLLED_OUT
+        message = "All pods run the present state."
+    elif observed.stuck:
+        status, reason = False, names.REASON_ROLLOUT_STUCK
+        message = (
+            "The new pods do not become ready: look at their events and logs; the old ones serve."
+        )
+    else:
+        status, reason = False, names.REASON_ROLLING
+        message = "Not all pods run the present state yet."
+    return Condition(names.ROLLED_OUT, "True" if status else "False", reason, message)
+
+
+def while_refused(observed: ObservedDeployment | None) -> tuple[Condition, ...]:
+    """Available and RolledOut while the spec is refused and the state before it keeps running."""
+    if observed is None:
+        return ()
+    message = "The present spec is refused, see Configured; the state before it runs on."
+    stale = Condition(names.ROLLED_OUT, "False", names.REASON_REFUSED, message)
+    return available(observed), stale
+
+
+def repeated(kind: str, composite: Mapping[str, Any]) -> tuple[Condition, ...]:
+    """A condition as the composite resource shows it, if it does."""
+    return tuple(
+        Condition(kind, c.get("status", "Unknown"), c.get("reason", ""), c.get("message", ""))
+        for c in conditions_of(composite)
+        if c.get("type") == kind
+    )

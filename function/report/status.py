@@ -1,0 +1,52 @@
+"""The fields of a router's status, a pure function of plan and observed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from function.call import Manifest
+from function.gateways.base import Plan, Target
+from function.observed import Observed
+from function.report.presence import Finding
+from function.resources import service
+from function.text import first
+
+MAX_MODELS: Final = 50
+"""How many models the status lists; modelCount counts all."""
+MAX_TARGETS: Final = 8
+"""How many targets or keys of a model the status lists, before the entry that counts the rest."""
+
+
+def fields(plan: Plan, observed: Observed, models: Mapping[str, Finding]) -> Manifest:
+    """The status fields.
+
+    Args:
+        plan: the plan of the gateway.
+        observed: what the cluster holds of it.
+        models: what was found out about the keys of each model name.
+    """
+    deployment = observed.deployment
+    return {
+        "url": service.url(plan.router),
+        "masterKeySecretRef": {"name": plan.master_key.secret, "key": plan.master_key.key},
+        "modelCount": len(plan.offers),
+        "models": [
+            _model(name, targets, models[name])
+            for name, targets in list(plan.offers.items())[:MAX_MODELS]
+        ],
+        "configHash": plan.config.digest,
+        "replicas": deployment.count("replicas") if deployment else 0,
+        "readyReplicas": deployment.count("readyReplicas") if deployment else 0,
+    }
+
+
+def _model(name: str, targets: Sequence[Target], finding: Finding) -> Manifest:
+    model: Manifest = {
+        "name": name,
+        "targets": first([target.name for target in targets], most=MAX_TARGETS),
+        "credentials": finding.state,
+    }
+    if finding.missing:
+        model["missing"] = first(
+            [f"{key.secret}/{key.key}" for key in finding.missing], most=MAX_TARGETS
+        )
+    return model

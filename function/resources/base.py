@@ -1,0 +1,94 @@
+"""What all composed kinds have in common: who they are, and the metadata of their objects."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from function import names
+from function.api import Router
+from function.call import Manifest, ResourceSelector
+from function.gateways.base import Plan
+from function.observed import Observed, Seen
+
+
+class ComposedKind(ABC):
+    """A composed kind. A new one is a subclass in a module of its own and a line in `KINDS`.
+
+    Attributes:
+        name: the name of its object among the composed resources, from `function.names`.
+        api_version: of its object.
+        kind: of its object.
+        adopts: whether an object of its name that no one controls is taken over; otherwise the name
+            is taken.
+    """
+
+    name: ClassVar[str]
+    api_version: ClassVar[str]
+    kind: ClassVar[str]
+    adopts: ClassVar[bool] = False
+
+    @abstractmethod
+    def body(self, plan: Plan, observed: Observed) -> Manifest:
+        """All of the object but its type and metadata."""
+
+    def object_name(self, router: Router) -> str:
+        """What the object is called."""
+        return router.name
+
+    def annotations(self, observed: Observed) -> Mapping[str, str]:  # noqa: ARG002
+        """The function's own annotations of the object."""
+        return {}
+
+    def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
+        """Whether the router wants the object."""
+        return True
+
+    def is_ready(self, observed: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Whether the observed object is ready. What no controller works on is ready at once."""
+        return True
+
+    def selector(self, router: Router) -> ResourceSelector:
+        """The object, as Crossplane is asked for it."""
+        return ResourceSelector(
+            self.api_version, self.kind, self.object_name(router), router.namespace
+        )
+
+    def build(self, plan: Plan, observed: Observed) -> Manifest:
+        """The object."""
+        router = plan.router
+        common = router.spec.common_metadata
+        metadata: Manifest = {
+            "name": self.object_name(router),
+            "namespace": router.namespace,
+            "labels": {**common.labels, **labels(plan)},
+        }
+        if annotations := {**common.annotations, **self.annotations(observed)}:
+            metadata["annotations"] = annotations
+        return {
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "metadata": metadata,
+            **self.body(plan, observed),
+        }
+
+
+def labels(plan: Plan) -> dict[str, str]:
+    """The function's own labels, on every composed object and pod."""
+    return {
+        **service_selector(plan.router),
+        "app.kubernetes.io/name": plan.container.name,
+        "app.kubernetes.io/instance": plan.router.name,
+        "app.kubernetes.io/component": "gateway",
+        "app.kubernetes.io/part-of": "modelrouter",
+        "app.kubernetes.io/managed-by": "crossplane",
+    }
+
+
+def deployment_selector(router: Router) -> dict[str, str]:
+    """What the Deployment knows its pods by. It is immutable: never change it."""
+    return {names.LABEL_APP: router.name}
+
+
+def service_selector(router: Router) -> dict[str, str]:
+    """What the Service knows the pods by: narrower, so that no foreign pod receives prompts."""
+    return {**deployment_selector(router), names.LABEL_ROUTER: router.name}
