@@ -26,7 +26,7 @@ SEVERITY = {"Warning": fnv1.SEVERITY_WARNING, "Normal": fnv1.SEVERITY_NORMAL}
 
 
 _DEFECT: Final = (
-    "The function failed, and nothing was changed: this is a defect, please report it with the "
+    "The function failed, and nothing was changed: this is a bug, please report it with the "
     "function's log."
 )
 

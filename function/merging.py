@@ -35,7 +35,7 @@ def remove(document: object, pointer: str) -> bool:
     try:
         path = JsonPointer(pointer)
     except JsonPointerException as error:
-        raise ValueError(f"{pointer!r} is no JSON pointer: {error}") from None
+        raise ValueError(f"{pointer!r} is not a JSON pointer: {error}") from None
     if not path.parts:
         raise ValueError("the empty pointer names the whole document")
     try:

@@ -72,7 +72,7 @@ async def serve(
             server.add_secure_port(address, _credentials(certificates))
     except RuntimeError:
         raise StartError(
-            f"cannot listen on '{address}': it is taken or not an address of this machine; "
+            f"cannot listen on '{address}': it is in use, or not an address of this machine; "
             "choose another with --address"
         ) from None
     stop = asyncio.Event()

@@ -167,9 +167,7 @@ def test_the_largest_router_is_created(api: Client) -> None:
 def test_the_function_takes_no_more_either() -> None:
     with pytest.raises(Refused) as refused:
         routers.read(Request(largest(1001)))
-    assert refused.value.message == (
-        "spec.aiModels has too many entries: it may have at most 1000."
-    )
+    assert refused.value.message == ("spec.aiModels has too many entries: the maximum is 1000.")
 
 
 def test_the_function_takes_the_largest_router_in() -> None:

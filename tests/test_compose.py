@@ -95,7 +95,7 @@ def test_takes_over_nothing_foreign(kind: str, name: str, owned: bool) -> None: 
     world = World(router())
     foreign = object_of(kind, name)
     world.add(controlled(foreign, uid="other", kind="Deployment") if owned else foreign)
-    owner = "belongs to Deployment 'owner'" if owned else "is not of this ModelRouter"
+    owner = "belongs to Deployment 'owner'" if owned else "does not belong to this ModelRouter"
     assert refusal_of(world.reconcile()) == (
         names.REASON_NAME_TAKEN,
         f"{kind} '{name}' already exists in namespace 'team' and {owner}: delete it, or give the "
@@ -170,8 +170,8 @@ def test_a_secret_without_a_key_is_not_taken_over(data: Manifest | None) -> None
     world.add(master_key(data=data))
     assert refusal_of(world.reconcile()) == (
         names.REASON_MASTER_KEY_UNUSABLE,
-        "Secret 'gw-master-key' has no value under the key LITELLM_MASTER_KEY: delete it, and "
-        "a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
+        "Secret 'gw-master-key' has no value under the key LITELLM_MASTER_KEY: delete it to have "
+        "a new key generated, or name a Secret of your own in spec.auth.masterKeySecretRef.",
     )
 
 
@@ -274,8 +274,8 @@ REFUSED: list[tuple[str, Manifest, str, str]] = [
         "a name whose derived names would be too long",
         router(name=TOO_LONG),
         names.REASON_INVALID_NAME,
-        f"metadata.name: '{'a' * 79}…' has 300 characters, and the gateway's Service of that name "
-        "may have at most 63.",
+        f"metadata.name: '{'a' * 79}…' has 300 characters, but it also names the gateway's "
+        "Service, which allows at most 63: choose a shorter name.",
     ),
     (
         "a name with a dot cannot be a Service's",
@@ -295,7 +295,7 @@ REFUSED: list[tuple[str, Manifest, str, str]] = [
         "a model twice",
         router(aiModels=[{"name": "openai/a"}, {"name": "openai/b"}, {"name": "openai/a"}]),
         names.REASON_INVALID_SPEC,
-        "spec.aiModels: entry 2 ('openai/a') repeats entry 0: leave one of them out.",
+        "spec.aiModels: entry 2 ('openai/a') duplicates entry 0: remove one of them.",
     ),
     (
         "several mistakes: the first, and how many more",
@@ -316,12 +316,12 @@ def test_bad_input_is_refused_in_one_sentence(xr: Manifest, reason: str, sentenc
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"imgae": "x"}, "input.imgae is no field of this object: remove it or mend its name."),
+        ({"imgae": "x"}, "unknown field input.imgae: remove it or fix the spelling."),
         ({"ttlSeconds": 0}, "input.ttlSeconds is 0: it must be at least 1."),
         (
             {"image": "a b"},
-            "input.image: 'a b' is no image reference: write one such as "
-            "ghcr.io/berriai/litellm:v1.108.11, without blanks.",
+            "input.image: 'a b' is not a valid image reference: write one such as "
+            "ghcr.io/berriai/litellm:v1.108.11, without spaces.",
         ),
     ],
 )
@@ -337,9 +337,9 @@ def test_a_config_above_what_a_config_map_holds_is_refused_with_both_sizes() -> 
     ]
     reason, sentence = refusal_of(World(router(aiModels=models)).reconcile())
     assert reason == names.REASON_CONFIG_TOO_LARGE
-    assert sentence.startswith("spec.aiModels makes a config.yaml of 1")
+    assert sentence.startswith("spec.aiModels produces a config.yaml of 1")
     assert sentence.endswith(
-        "bytes, and a ConfigMap holds at most 1048576: offer fewer models, or use shorter values."
+        "bytes, but a ConfigMap holds at most 1048576: offer fewer models or use shorter values."
     )
 
 

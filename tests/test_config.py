@@ -312,7 +312,10 @@ def secret_hash(answer: Response) -> str:
     ("spec", "sentence"),
     [
         ({"aiModels": PAIR}, None),
-        ({"aiModels": TWO, "routing": BACKED}, "'openai/b': a single deployment and no fallback"),
+        (
+            {"aiModels": TWO, "routing": BACKED},
+            "'openai/b': a single deployment without a fallback",
+        ),
         (
             {"aiModels": [{"name": f"openai/{i}"} for i in range(8)]},
             "'openai/0', 'openai/1', 'openai/2', 'openai/3', 'openai/4', and 3 more: a single",
@@ -400,7 +403,7 @@ CHANGES: list[tuple[str, Manifest, list[str]]] = [
         {"merge": {"router_settings": {"optional_pre_call_checks": ["prompt_caching"]}}},
         [
             "config.merge replaces /router_settings/optional_pre_call_checks.",
-            "config.merge takes enforce_model_rate_limits out of "
+            "config.merge removes enforce_model_rate_limits from "
             "/router_settings/optional_pre_call_checks.",
         ],
     ),
@@ -419,8 +422,8 @@ CHANGES: list[tuple[str, Manifest, list[str]]] = [
         "what is removed is told, and what was not there",
         {"remove": ["/router_settings/num_retries", "/router_settings/no~1such", "/model_list/7"]},
         [
-            "config.remove takes out /router_settings/num_retries.",
-            "config.remove names /router_settings/no~1such, /model_list/7, where nothing is.",
+            "config.remove removes /router_settings/num_retries.",
+            "config.remove names /router_settings/no~1such, /model_list/7, but nothing is there.",
         ],
     ),
     (
@@ -451,7 +454,7 @@ CHANGES: list[tuple[str, Manifest, list[str]]] = [
     (
         "many are counted",
         {"remove": [f"/{i}" for i in range(9)]},
-        ["config.remove names /0, /1, /2, /3, /4, and 4 more, where nothing is."],
+        ["config.remove names /0, /1, /2, /3, /4, and 4 more, but nothing is there."],
     ),
 ]
 
@@ -490,23 +493,23 @@ def test_it_changes_the_hash_and_nothing_that_is_kept_between_calls() -> None:
 
 
 BROKEN: list[tuple[str, Manifest, str]] = [
-    ("no models", {"remove": ["/model_list"]}, "/model_list is no list of models any more"),
-    ("by a merge", {"merge": {"model_list": {}}}, "/model_list is no list of models any more"),
-    ("not one", {"remove": ["/model_list/0"]}, "/model_list is no list of models any more"),
+    ("no models", {"remove": ["/model_list"]}, "/model_list must be a list of models"),
+    ("by a merge", {"merge": {"model_list": {}}}, "/model_list must be a list of models"),
+    ("not one", {"remove": ["/model_list/0"]}, "/model_list must be a list of models"),
     (
         "one without a name",
         {"remove": ["/model_list/0/model_name"]},
-        "/model_list/0/model_name is no name of a model any more",
+        "/model_list/0/model_name must be the name of a model",
     ),
     (
         "one that calls nothing",
         {"remove": ["/model_list/0/litellm_params"]},
-        "/model_list/0/litellm_params/model is no name of a model any more",
+        "/model_list/0/litellm_params/model must be the name of a model",
     ),
     (
         "one that is nothing",
         {"merge": {"model_list": ["openai/a"]}},
-        "/model_list/0/model_name is no name of a model any more",
+        "/model_list/0/model_name must be the name of a model",
     ),
     (
         "a limit that drops it",
@@ -517,33 +520,33 @@ BROKEN: list[tuple[str, Manifest, str]] = [
                 ]
             }
         },
-        "/model_list/0/litellm_params/rpm is no number",
+        "/model_list/0/litellm_params/rpm must be a number",
     ),
     (
         "no master key",
         {"remove": ["/general_settings"]},
-        "/general_settings/master_key is gone, and LiteLLM does not start without",
+        "/general_settings/master_key must be set: LiteLLM does not start without it",
     ),
-    ("a section", {"merge": {"router_settings": []}}, "/router_settings is no object any more"),
+    ("a section", {"merge": {"router_settings": []}}, "/router_settings must be an object"),
     (
         "a number",
         {"merge": {"router_settings": {"num_retries": "lots"}}},
-        "/router_settings/num_retries is no number",
+        "/router_settings/num_retries must be a number",
     ),
     (
         "a strategy",
         {"merge": {"router_settings": {"routing_strategy": "round-robin"}}},
-        "/router_settings/routing_strategy is none of ",
+        "/router_settings/routing_strategy must be one of ",
     ),
     (
         "a check that LiteLLM ignores",
         {"merge": {"router_settings": {"optional_pre_call_checks": ["enforce_limits"]}}},
-        "/router_settings/optional_pre_call_checks holds something else than ",
+        "/router_settings/optional_pre_call_checks may only hold ",
     ),
     (
         "fallbacks of another form",
         {"merge": {"router_settings": {"fallbacks": [{"a": ["b"], "c": ["d"]}]}}},
-        "/router_settings/fallbacks is no list of objects with one model each",
+        "/router_settings/fallbacks must be a list of objects with one model each",
     ),
 ]
 
@@ -556,5 +559,5 @@ def test_what_litellm_could_not_use_is_refused(wanted: Manifest, sentence: str) 
     assert answer.refusal is not None
     assert not answer.resources
     assert answer.refusal.reason == names.REASON_CONFIG_BROKEN
-    assert answer.refusal.message.startswith(f"spec.config: with it, {sentence}")
-    assert answer.refusal.message.endswith(": mend merge or remove.")
+    assert answer.refusal.message.startswith(f"spec.config: in the result, {sentence}")
+    assert answer.refusal.message.endswith("; fix merge or remove.")

@@ -162,8 +162,8 @@ def test_a_self_hosted_model_without_a_base_is_refused(name: str) -> None:
     assert answer.refusal is not None
     assert answer.refusal.reason == names.REASON_BASE_MISSING
     assert answer.refusal.message == (
-        f"spec.aiModels[0].apiBase is missing: '{name}' is a self-hosted model, and LiteLLM would "
-        "send its prompts to a host that no one chose; set the URL of yours."
+        f"spec.aiModels[0].apiBase is missing: '{name}' is self-hosted, and LiteLLM would send "
+        "its prompts to a host that you did not choose; set the URL of your server."
     )
     assert params(reconciled(aiModels=[{"name": name, "apiBase": "http://mine:1"}]))[name]
 
@@ -174,8 +174,8 @@ def test_a_base_that_litellm_would_ignore_is_refused() -> None:
     assert answer.refusal is not None
     assert (answer.refusal.reason, answer.refusal.message) == (
         names.REASON_BASE_IGNORED,
-        "spec.aiModels[0].apiBase has no effect: LiteLLM calls 'replicate' at its own host all the "
-        "same; leave it out.",
+        "spec.aiModels[0].apiBase has no effect: LiteLLM calls 'replicate' at its own host all "
+        "the same; remove it.",
     )
 
 
@@ -196,9 +196,9 @@ def test_a_provider_that_cannot_be_kept_apart_is_refused() -> None:
     assert answer.refusal is not None
     assert (answer.refusal.reason, answer.refusal.message) == (
         names.REASON_CREDENTIALS_CLASH,
-        "spec.aiModels[0]: 'cloudflare' takes CLOUDFLARE_API_KEY from the environment alone, where "
-        "another model of this router would read it too: offer one of the two in a ModelRouter of "
-        "its own.",
+        "spec.aiModels[0]: 'cloudflare' can only take CLOUDFLARE_API_KEY from the environment, "
+        "where another model of this router would read it too: move one of the two to a "
+        "ModelRouter of its own.",
     )
 
 
@@ -260,7 +260,7 @@ def test_a_model_that_needs_no_key_needs_none() -> None:
     assert present(answer) == (
         "True",
         names.REASON_ALL_PRESENT,
-        "All keys that are needed are in their Secrets.",
+        "All required keys are in their Secrets.",
     )
 
 
@@ -302,7 +302,7 @@ def test_a_secret_that_was_not_read_is_unknown_never_a_guess() -> None:
     assert present(answer) == (
         "Unknown",
         names.REASON_UNREADABLE,
-        "Not read: Secret 'litellm-secrets'.",
+        "Could not read: Secret 'litellm-secrets'.",
     )
 
 
@@ -344,18 +344,18 @@ def test_missing_keys_hold_nothing_up() -> None:
     [
         (
             {"name": "opnai/a"},
-            "opnai: unknown to LiteLLM 1.108; did you mean openai or openai_like?",
+            "opnai: LiteLLM 1.108 does not know this provider; did you mean openai or openai_like?",
         ),
-        ({"name": "zzzzzz/a"}, "zzzzzz: unknown to LiteLLM 1.108."),
+        ({"name": "zzzzzz/a"}, "zzzzzz: LiteLLM 1.108 does not know this provider."),
         (
             {"name": "bedrock/claude-3-sonnet"},
-            "bedrock/claude-3-sonnet: LiteLLM cannot call a model id of this form; write one like "
+            "bedrock/claude-3-sonnet: LiteLLM cannot call a model ID of this form; use one such as "
             "bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0.",
         ),
         (
             {"name": "huggingface/codellama-7b-instruct"},
-            "huggingface/codellama-7b-instruct: LiteLLM cannot call a model id of this form; write "
-            "one like huggingface/together/deepseek-ai/DeepSeek-R1.",
+            "huggingface/codellama-7b-instruct: LiteLLM cannot call a model ID of this form; use "
+            "one such as huggingface/together/deepseek-ai/DeepSeek-R1.",
         ),
         ({"name": "huggingface/codellama-7b-instruct", "apiBase": "http://tgi:1"}, None),
         ({"name": "bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0"}, None),

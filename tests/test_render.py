@@ -48,7 +48,7 @@ def test_prints_the_composed_objects_of_a_smallest_router() -> None:
     assert result.returncode == 0
     assert result.stderr.splitlines() == [
         "Note: Missing: OPENAI_API_KEY in Secret 'litellm-secrets'.",
-        "Note: 'openai/gpt-4o': a single deployment and no fallback, so calls fail while it does.",
+        "Note: 'openai/gpt-4o': a single deployment without a fallback; if it fails, calls fail.",
     ]
     assert [document["kind"] for document in objects(result.stdout)] == [
         "ConfigMap",
@@ -161,17 +161,18 @@ REFUSED: list[tuple[str, list[Object], str]] = [
     (
         "a field that the API does not have, as kubectl refuses it",
         [router(prot=1)],
-        "FILE: unknown field spec.prot: remove it or mend its name",
+        "FILE: unknown field spec.prot: remove it or fix the spelling",
     ),
     (
         "also deep inside",
         [router(aiModels=[{"name": "a/b", "apibase": "x"}])],
-        "FILE: unknown field spec.aiModels[0].apibase: remove it or mend its name",
+        "FILE: unknown field spec.aiModels[0].apibase: remove it or fix the spelling",
     ),
     (
         "another kind",
         [SERVICE],
-        "FILE: v1 Service is no gateway.agentic-layer.ai/v1alpha1 ModelRouter: pass other objects "
+        "FILE: expected gateway.agentic-layer.ai/v1alpha1 ModelRouter, found v1 Service: pass "
+        "other objects "
         "with --required or --observed",
     ),
     (
@@ -196,7 +197,8 @@ def test_bad_input_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [", " is no YAML: "), ("- 1\n", ": a document is no object: ")]
+    ("text", "message"),
+    [("a: [", " is not valid YAML: "), ("- 1\n", ": a document is not an object: ")],
 )
 def test_a_file_that_holds_no_objects_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "x.yaml"

@@ -158,7 +158,7 @@ def test_takes_renewed_certificates_without_a_restart(tmp_path: Path) -> None:
         ),
         (
             ["--insecure", "--address", "no-such-host.invalid:1"],
-            "Error: cannot listen on 'no-such-host.invalid:1': it is taken or not an address of "
+            "Error: cannot listen on 'no-such-host.invalid:1': it is in use, or not an address of "
             "this machine; choose another with --address\n",
         ),
     ],

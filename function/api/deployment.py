@@ -49,7 +49,7 @@ class EnvVarSource(Model):
     def _exactly_one(self) -> "EnvVarSource":
         if len(self.model_fields_set) != 1:
             raise refuse(
-                f"has {len(self.model_fields_set)} sources: give exactly one of secretKeyRef, "
+                f"has {len(self.model_fields_set)} sources: set exactly one of secretKeyRef, "
                 "configMapKeyRef, fieldRef and resourceFieldRef"
             )
         return self
@@ -65,15 +65,15 @@ class EnvVar(Model):
     @model_validator(mode="after")
     def _one_of(self) -> "EnvVar":
         if self.value is not None and self.value_from is not None:
-            raise refuse("an env entry has either value or valueFrom, not both")
+            raise refuse("an env entry must not set both value and valueFrom")
         if (
             self.value
             and CREDENTIAL_NAME.fullmatch(self.name)
             and not self.value.startswith("$(")  # Another variable, which Kubernetes puts in.
         ):
             raise refuse(
-                "an env entry with the name of a credential takes it from a Secret: put it there "
-                "and use valueFrom.secretKeyRef in place of value"
+                "an env entry named like a credential must take it from a Secret: use "
+                "valueFrom.secretKeyRef instead of value"
             )
         return self
 
@@ -95,7 +95,7 @@ class EnvFromSource(Model):
     @model_validator(mode="after")
     def _exactly_one(self) -> "EnvFromSource":
         if (self.secret_ref is None) == (self.config_map_ref is None):
-            raise refuse("an envFrom entry has exactly one of secretRef and configMapRef")
+            raise refuse("an envFrom entry must set exactly one of secretRef and configMapRef")
         return self
 
 
@@ -110,7 +110,7 @@ class Resources(Model):
         requests, limits = self.requests or {}, self.limits or {}
         if any(amount(requests[key]) > amount(limits[key]) for key in requests.keys() & limits):
             raise refuse(
-                "a request must not be above the limit of the same resource: lower the request or "
+                "a request must not exceed the limit of the same resource: lower the request or "
                 "raise the limit"
             )
         return self

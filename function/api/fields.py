@@ -17,12 +17,14 @@ MAX_CALL_SECONDS: Final = 3600
 """How long a call may last, with all its retries: a pod that stops waits for it."""
 
 _NO_OBJECT_NAME = (
-    "'{}' is no name of a Kubernetes object: use lower-case letters, digits, '-' and '.'"
+    "'{}' is not a valid name for a Kubernetes object: use lower-case letters, digits, '-' and '.'"
 )
-_NO_DATA_KEY = "'{}' is no key of a Secret or ConfigMap: use letters, digits, '-', '_' and '.'"
+_NO_DATA_KEY = (
+    "'{}' is not a valid key of a Secret or ConfigMap: use letters, digits, '-', '_' and '.'"
+)
 _NO_VARIABLE = (
-    "'{}' is no name of an environment variable: use letters, digits, '_', '-' and '.', "
-    "and no digit first"
+    "'{}' is not a valid environment variable name: use letters, digits, '_', '-' and '.', and do "
+    "not begin with a digit"
 )
 _QUANTITY = re.compile(
     r"(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
@@ -54,7 +56,7 @@ def _quantity(value: object) -> int | str:
         with suppress(ArithmeticError):  # An exponent beyond all numbers.
             amount(value)
             return value
-    raise refuse(f"{as_json(value)} is no quantity: write one such as 500m or 1Gi")
+    raise refuse(f"{as_json(value)} is not a valid quantity: write one such as 500m or 1Gi")
 
 
 def map_key(field: str) -> AfterValidator:
@@ -64,7 +66,7 @@ def map_key(field: str) -> AfterValidator:
         seen = set[str]()
         for key in (getattr(entry, field) for entry in entries):
             if key in seen:
-                raise refuse(f"'{shorten(key)}' is named twice: keep one of the entries")
+                raise refuse(f"'{shorten(key)}' is listed twice: keep one of the entries")
             seen.add(key)
         return entries
 
@@ -88,8 +90,8 @@ Image = Annotated[
     Field(min_length=1, max_length=512),
     Rule(
         r"[!-~]+",
-        "'{}' is no image reference: write one such as ghcr.io/berriai/litellm:v1.108.11, "
-        "without blanks",
+        "'{}' is not a valid image reference: write one such as "
+        "ghcr.io/berriai/litellm:v1.108.11, without spaces",
     ),
 ]
 Quantities = Annotated[
@@ -107,8 +109,8 @@ MetadataKey = Annotated[
     str,
     Rule(
         r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
-        "'{}' is no key of a label or annotation: use [prefix/]name, where the name has at most "
-        "63 letters, digits, '-', '_' and '.'",
+        "'{}' is not a valid label or annotation key: use [prefix/]name, with at most 63 letters, "
+        "digits, '-', '_' and '.' in the name",
     ),
 ]
 LabelValue = Annotated[
@@ -116,7 +118,7 @@ LabelValue = Annotated[
     Field(max_length=63),
     Rule(
         r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?",
-        "'{}' is no label's value: use letters, digits, '-', '_' and '.', beginning and ending "
-        "with a letter or digit",
+        "'{}' is not a valid label value: use letters, digits, '-', '_' and '.', beginning and "
+        "ending with a letter or digit",
     ),
 ]

@@ -36,8 +36,8 @@ def check(value: Any, path: str) -> None:  # noqa: ANN401  # Any JSON.
     """
     for found in _find(value, path, name=""):
         raise refuse(
-            f"{shorten(found)} is a credential that is written out: keep it in a Secret, let "
-            "deployment.env take it from there, and write os.environ/ with the variable's name"
+            f"{shorten(found)} is a literal credential: keep it in a Secret, read it into a "
+            "variable with deployment.env, and write os.environ/ with the variable's name instead"
         )
 
 

@@ -55,8 +55,8 @@ class AIModel(Model):
         Field(min_length=3, max_length=256),
         Rule(
             r"[!-.0-~]+/[!-~]+",
-            "'{}' is no model name: write provider/model-name, such as openai/gpt-4o, in "
-            "printable ASCII without blanks",
+            "'{}' is not a valid model name: write provider/model-name, such as openai/gpt-4o, in "
+            "printable ASCII without spaces",
         ),
     ]
     alias: (
@@ -66,7 +66,8 @@ class AIModel(Model):
             Rule(
                 # LiteLLM puts it into a header of the answer, which takes no other characters.
                 r"[!-~]([ -~]*[!-~])?",
-                "'{}' is no alias: use printable ASCII, and no blank at the beginning or end",
+                "'{}' is not a valid alias: use printable ASCII, with no space at the beginning "
+                "or end",
             ),
         ]
         | None
@@ -78,8 +79,8 @@ class AIModel(Model):
             Field(min_length=1, max_length=64),
             Rule(
                 r"[!-~]+",
-                "'{}' is no API version: write one such as 2025-02-01-preview, in printable ASCII "
-                "without blanks",
+                "'{}' is not a valid API version: write one such as 2025-02-01-preview, in "
+                "printable ASCII without spaces",
             ),
         ]
         | None
@@ -99,8 +100,8 @@ class AIModel(Model):
     def _wildcard(self) -> "AIModel":
         if self.alias is not None and self.name.endswith("*") and "*" not in self.alias:
             raise refuse(
-                "a name that ends in '*' goes with an alias that has one too, or with none: "
-                "LiteLLM would call a model of that very name"
+                "a name that ends in '*' needs an alias that contains '*' too, or no alias: "
+                "otherwise LiteLLM would take the name literally"
             )
         return self
 
@@ -121,12 +122,12 @@ class AIModel(Model):
         if self.api_base is not None and not _URL.fullmatch(self.api_base):
             if _CREDENTIALS_IN_URL.match(self.api_base):
                 raise refuse(
-                    "apiBase must not hold a user or a password: put credentials in the Secret "
-                    "that spec.credentials.secretRef names"
+                    "apiBase must not contain a user name or password: put credentials in the "
+                    "Secret named by spec.credentials.secretRef"
                 )
             raise refuse(
-                "apiBase must be a URL such as https://llm.example.com/v1, with http or https, "
-                "a host, and no blanks"
+                "apiBase must be a URL such as https://llm.example.com/v1, with http or https, a "
+                "host, and no spaces"
             )
         return self
 
@@ -156,7 +157,7 @@ def distinct(models: list[AIModel]) -> list[AIModel]:
     for i, model in enumerate(models):
         if (first := seen.setdefault(_identity(model), i)) != i:
             raise refuse(
-                f"entry {i} ('{shorten(model.name)}') repeats entry {first}: leave one of them out"
+                f"entry {i} ('{shorten(model.name)}') duplicates entry {first}: remove one of them"
             )
     return models
 

@@ -85,8 +85,8 @@ def _identity(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str
 def _check_name(name: str) -> None:
     if len(name) > _MAX_SERVICE_NAME:
         message = (
-            f"has {len(name)} characters, and the gateway's Service of that name may have at most "
-            f"{_MAX_SERVICE_NAME}."
+            f"has {len(name)} characters, but it also names the gateway's Service, which allows "
+            f"at most {_MAX_SERVICE_NAME}: choose a shorter name."
         )
     elif _SERVICE_NAME.fullmatch(name) is None:
         message = (

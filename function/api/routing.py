@@ -38,12 +38,12 @@ class Fallback(Model):
     @model_validator(mode="after")
     def _targets(self) -> "Fallback":
         if self.model in self.to:
-            raise refuse("a fallback of a model is another model: leave the model itself out of to")
+            raise refuse("a model cannot fall back to itself: remove it from to")
         if len(set(self.to)) != len(self.to):
-            raise refuse("to names a model twice: leave one of them out")
+            raise refuse("to lists a model twice: remove one of them")
         if "*" in "".join([self.model, *self.to]):
             raise refuse(
-                "LiteLLM does not fall back from or to a wildcard: offer the model by an entry of "
+                "LiteLLM does not fall back from or to a wildcard: offer the model in an entry of "
                 "its own, and name that"
             )
         return self
@@ -80,7 +80,7 @@ class Redis(Model):
             Field(min_length=1, max_length=253),
             Rule(
                 r"[A-Za-z0-9]([-A-Za-z0-9.:]*[A-Za-z0-9])?",
-                "'{}' is no host: write a name or an address, without port and path",
+                "'{}' is not a valid host: write a name or an address, without a port or path",
             ),
         ]
         | None
@@ -114,7 +114,8 @@ class Config(Model):
                 Field(min_length=1, max_length=512),
                 Rule(
                     r"(/([^~/]|~[01])*)+",
-                    "'{}' is no JSON pointer: write one such as /litellm_settings/request_timeout",
+                    "'{}' is not a valid JSON pointer: write one such as "
+                    "/litellm_settings/request_timeout",
                 ),
             ]
         ],
@@ -135,8 +136,8 @@ def check_fallbacks(routing: Routing, models: list[AIModel]) -> None:
         for place, name in places.items():
             if name not in offered:
                 raise refuse(
-                    f"'{shorten(name)}' is not offered: a fallback names models by the alias of an "
-                    "entry of aiModels, or by the name of one without alias",
+                    f"'{shorten(name)}' is not offered: a fallback must name the alias of an "
+                    "entry of aiModels, or the name of an entry without an alias",
                     at=f".routing.fallbacks[{i}].{place}",
                 )
 
@@ -146,9 +147,9 @@ def check_duration(routing: Routing, models: list[AIModel]) -> None:
     for seconds, retries, i in limits(routing, models):
         if seconds * (retries + 1) > MAX_CALL_SECONDS:
             raise refuse(
-                "a call may last an hour with all its retries: timeoutSeconds times one more than "
-                f"the retries must not be above {MAX_CALL_SECONDS}, where "
-                f"{DEFAULT_TIMEOUT_SECONDS} and {DEFAULT_RETRIES} are meant if not set",
+                "a call may take at most an hour including its retries: timeoutSeconds * (retries "
+                f"+ 1) must not exceed {MAX_CALL_SECONDS}, where unset fields count as "
+                f"{DEFAULT_TIMEOUT_SECONDS} and {DEFAULT_RETRIES}",
                 at=f".aiModels[{i}]",
             )
 

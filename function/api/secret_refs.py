@@ -23,7 +23,7 @@ class Credentials(Model):
     @model_validator(mode="after")
     def _secret_of_source_secret(self) -> "Credentials":
         if self.secret_ref is not None and self.source not in (None, "Secret"):
-            raise refuse("secretRef goes with source Secret: leave it out, or leave the source out")
+            raise refuse("secretRef is only allowed with source Secret: remove secretRef or source")
         return self
 
 

@@ -122,20 +122,20 @@ def _model_of(annotation: Any) -> type[Model] | None:  # noqa: ANN401  # Any typ
 _SENTENCES: Final = {
     "refused": "{where}{at}: {msg}",
     "missing": "{where} is missing: it is required",
-    "extra_forbidden": "{where} is no field of this object: remove it or mend its name",
+    "extra_forbidden": "unknown field {where}: remove it or fix the spelling",
     "greater_than_equal": "{where} is {value}: it must be at least {ge}",
     "less_than_equal": "{where} is {value}: it must be at most {le}",
-    "string_too_short": "{where} has too few characters: give it at least {min_length}",
-    "string_too_long": "{where} has too many characters: it may have at most {max_length}",
-    "too_short": "{where} has too few entries: give it at least {min_length}",
-    "too_long": "{where} has too many entries: it may have at most {max_length}",
+    "string_too_short": "{where} is too short: the minimum length is {min_length}",
+    "string_too_long": "{where} is too long: the maximum length is {max_length}",
+    "too_short": "{where} has too few entries: the minimum is {min_length}",
+    "too_long": "{where} has too many entries: the maximum is {max_length}",
     "string_type": "{where} is {kind}: it must be a string",
     "int_type": "{where} is {kind}: it must be a whole number",
     "bool_type": "{where} is {kind}: it must be true or false",
     "list_type": "{where} is {kind}: it must be a list",
     "dict_type": "{where} is {kind}: it must be an object",
     "model_type": "{where} is {kind}: it must be an object",
-    "literal_error": "{where} is none of the values that it may have: choose {expected}",
+    "literal_error": "{where} must be one of {expected}",
 }
 """What is said of each of pydantic's errors, by its type. A test meets every one of them."""
 

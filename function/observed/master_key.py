@@ -105,7 +105,7 @@ def _kept(secret: Mapping[str, Any], key: SecretKey) -> str:
     if not kept:
         raise Refused(
             names.REASON_MASTER_KEY_UNUSABLE,
-            f"Secret '{key.secret}' has no value under the key {key.key}: delete it, "
-            "and a new key is made, or name a Secret of yours in spec.auth.masterKeySecretRef.",
+            f"Secret '{key.secret}' has no value under the key {key.key}: delete it to have a new "
+            "key generated, or name a Secret of your own in spec.auth.masterKeySecretRef.",
         )
     return base64.b64encode(kept).decode()

@@ -55,7 +55,9 @@ def check_free(
     if owner is not None and owner.get("uid") == router.uid:
         return  # The router's own, which Crossplane's cache does not yet show as observed.
     whose = (
-        f"belongs to {owner['kind']} '{owner['name']}'" if owner else "is not of this ModelRouter"
+        f"belongs to {owner['kind']} '{owner['name']}'"
+        if owner
+        else "does not belong to this ModelRouter"
     )
     raise Refused(
         names.REASON_NAME_TAKEN,

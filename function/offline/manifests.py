@@ -27,13 +27,15 @@ def load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
             except OSError as error:
                 raise ManifestError(f"cannot read '{file}': {error.strerror}") from None
             except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise ManifestError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+                raise ManifestError(
+                    f"{file} is not valid YAML: {' '.join(str(error).split())}"
+                ) from None
             for document in documents:
                 if document is None:
                     continue
                 if not isinstance(document, dict):
                     raise ManifestError(
-                        f"{file}: a document is no object: write apiVersion, kind, …"
+                        f"{file}: a document is not an object: write apiVersion, kind, …"
                     )
                 yield file, _as_json(document)
 

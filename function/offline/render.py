@@ -171,15 +171,15 @@ def _admit(document: Manifest, path: Path) -> Manifest:
     kind, version = document.get("kind"), document.get("apiVersion")
     if kind not in (names.KIND, names.LEGACY_KIND) or version != names.API_VERSION:
         raise RenderError(
-            f"{path}: {version} {kind} is no {names.API_VERSION} {names.KIND}: pass other objects "
-            "with --required or --observed"
+            f"{path}: expected {names.API_VERSION} {names.KIND}, found {version} {kind}: pass "
+            "other objects with --required or --observed"
         )
     named = metadata(document)
     if not isinstance(named.get("name"), str):
         raise RenderError(f"{path}: metadata.name is missing: give the {names.KIND} a name")
     for field in unknown_fields(api.Spec, document.get("spec"), "spec"):
         if field.removeprefix("spec.") not in names.MACHINERY:
-            raise RenderError(f"{path}: unknown field {field}: remove it or mend its name")
+            raise RenderError(f"{path}: unknown field {field}: remove it or fix the spelling")
     if kind == names.KIND:
         # As kubectl does.
         named = {"namespace": _DEFAULT_NAMESPACE, **named}

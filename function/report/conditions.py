@@ -38,7 +38,8 @@ def available(observed: ObservedDeployment | None) -> Condition:
                 names.AVAILABLE,
                 "False",
                 names.REASON_UNAVAILABLE,
-                "Too few of the gateway's pods are ready: look at the Deployment's pods and logs.",
+                "Too few of the gateway's pods are ready: check the Deployment's pods and their "
+                "logs.",
             )
 
 
@@ -46,18 +47,19 @@ def rolled_out(wanted: Manifest, observed: ObservedDeployment | None) -> Conditi
     """RolledOut: whether all pods run what the wanted Deployment says."""
     if observed is None:
         status, reason = False, names.REASON_WAITING
-        message = "The Deployment is not there yet."
+        message = "The Deployment does not exist yet."
     elif observed.has_rolled_out(wanted):
         status, reason = True, names.REASON_ROLLED_OUT
-        message = "All pods run the present state."
+        message = "All pods run the current configuration."
     elif observed.stuck:
         status, reason = False, names.REASON_ROLLOUT_STUCK
         message = (
-            "The new pods do not become ready: look at their events and logs; the old ones serve."
+            "The new pods do not become ready (check their events and logs); the old pods keep "
+            "serving."
         )
     else:
         status, reason = False, names.REASON_ROLLING
-        message = "Not all pods run the present state yet."
+        message = "Not all pods run the current configuration yet."
     return Condition(names.ROLLED_OUT, "True" if status else "False", reason, message)
 
 
@@ -65,7 +67,9 @@ def while_refused(observed: ObservedDeployment | None) -> tuple[Condition, ...]:
     """Available and RolledOut while the spec is refused and the state before it keeps running."""
     if observed is None:
         return ()
-    message = "The present spec is refused, see Configured; the state before it runs on."
+    message = (
+        "The current spec was rejected (see Configured); the previous configuration keeps running."
+    )
     stale = Condition(names.ROLLED_OUT, "False", names.REASON_REFUSED, message)
     return available(observed), stale
 

@@ -103,17 +103,17 @@ def condition(finding: Finding) -> Condition:
             return _condition("False", names.REASON_MISSING, f"Missing: {_missing(finding)}.")
         case "Unknown" if finding.unread:
             return _condition(
-                "Unknown", names.REASON_UNREADABLE, f"Not read: Secret {_unread(finding)}."
+                "Unknown", names.REASON_UNREADABLE, f"Could not read: {_unread(finding)}."
             )
         case "Unknown":
             return _condition(
                 "Unknown",
                 names.REASON_UNREADABLE,
-                "Some keys are not in their Secret; they may come by deployment.envFrom.",
+                "Some keys are not in their Secrets; they may come from deployment.envFrom.",
             )
         case _:
             return _condition(
-                "True", names.REASON_ALL_PRESENT, "All keys that are needed are in their Secrets."
+                "True", names.REASON_ALL_PRESENT, "All required keys are in their Secrets."
             )
 
 
@@ -123,9 +123,8 @@ def _condition(status: Literal["True", "False", "Unknown"], reason: str, message
 
 def _unread(finding: Finding) -> str:
     """The first unreadable Secrets, and how many more there are."""
-    return " and ".join(
-        first([f"'{secret}'" for secret in finding.unread], "{} more", most=_MAX_NAMED)
-    )
+    secrets = [f"Secret '{secret}'" for secret in finding.unread]
+    return ", ".join(first(secrets, most=_MAX_NAMED))
 
 
 def _missing(finding: Finding) -> str:

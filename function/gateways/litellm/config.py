@@ -49,8 +49,8 @@ def text(config: Manifest) -> str:
     if size > MAX_BYTES:
         raise Refused(
             names.REASON_CONFIG_TOO_LARGE,
-            f"spec.aiModels makes a config.yaml of {size} bytes, and a ConfigMap holds at most "
-            f"{MAX_BYTES}: offer fewer models, or use shorter values.",
+            f"spec.aiModels produces a config.yaml of {size} bytes, but a ConfigMap holds at most "
+            f"{MAX_BYTES}: offer fewer models or use shorter values.",
         )
     return result
 

@@ -43,7 +43,7 @@ def read(spec: Spec) -> list[tuple[AIModel, Access]]:
     """The entries of a spec in its order, each with its access to its provider.
 
     Raises:
-        Refused: a provider takes its key from the environment alone, where another would read it,
+        Refused: a provider can only take its key from the environment, where another would read it,
             or LiteLLM would send prompts to a host that no one chose.
     """
     entries = [
@@ -113,13 +113,14 @@ def _check_base(entry: _Entry) -> None:
         raise Refused(
             names.REASON_BASE_IGNORED,
             f"{entry.path}.apiBase has no effect: LiteLLM calls '{entry.model.provider}' at its "
-            "own host all the same; leave it out.",
+            "own host all the same; remove it.",
         )
     if entry.provider.base and entry.model.api_base is None:
         raise Refused(
             names.REASON_BASE_MISSING,
-            f"{entry.path}.apiBase is missing: '{entry.model.name}' is a self-hosted model, and "
-            "LiteLLM would send its prompts to a host that no one chose; set the URL of yours.",
+            f"{entry.path}.apiBase is missing: '{entry.model.name}' is self-hosted, and LiteLLM "
+            "would send its prompts to a host that you did not choose; set the URL of your "
+            "server.",
         )
 
 
@@ -148,9 +149,9 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
     if provider.keys and not needs:
         raise Refused(
             names.REASON_CREDENTIALS_CLASH,
-            f"{entry.path}: '{model.provider}' takes {provider.keys[0][0]} from the environment "
-            "alone, where another model of this router would read it too: offer one of the two in "
-            f"a {names.KIND} of its own.",
+            f"{entry.path}: '{model.provider}' can only take {provider.keys[0][0]} from the "
+            "environment, where another model of this router would read it too: move one of the "
+            f"two to a {names.KIND} of its own.",
         )
     return Access(needs if provider.keys else None, params, variables)
 

@@ -43,11 +43,11 @@ def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
     _check(merged)
     sentences = [*_unknown(patch), *_overridden(config, patch)]
     if gone:
-        sentences.append(f"config.remove takes out {_listed(gone)}.")
+        sentences.append(f"config.remove removes {_listed(gone)}.")
     if absent:
-        sentences.append(f"config.remove names {_listed(absent)}, where nothing is.")
+        sentences.append(f"config.remove names {_listed(absent)}, but nothing is there.")
     return merged, [
-        Result(names.EVENT_CONFIG, text) for text in first(sentences, "And {} more of config.")
+        Result(names.EVENT_CONFIG, text) for text in first(sentences, "And {} more about config.")
     ]
 
 
@@ -59,7 +59,7 @@ def _overridden(config: Manifest, patch: Manifest) -> Iterator[str]:
     if replaced := merging.replaced(config, patch):
         yield f"config.merge replaces {_listed(replaced)}."
     for pointer, items in merging.lost(config, patch):
-        yield f"config.merge takes {_listed([str(item) for item in items])} out of {pointer}."
+        yield f"config.merge removes {_listed([str(item) for item in items])} from {pointer}."
 
 
 def _unknown(patch: Mapping[str, Any]) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the router has made
     """Refuses what LiteLLM would drop in silence, or not start with."""
     models = config.get("model_list")
     if not isinstance(models, list) or not models:
-        raise _broken("/model_list", "is no list of models any more")
+        raise _broken("/model_list", "must be a list of models")
     for i, entry in enumerate(models):
         params = _object(_object(entry).get("litellm_params"))
         called = {
@@ -98,14 +98,16 @@ def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the router has made
         }
         for path, name in called.items():
             if not isinstance(name, str) or not name:
-                raise _broken(f"/model_list/{i}/{path}", "is no name of a model any more")
+                raise _broken(f"/model_list/{i}/{path}", "must be the name of a model")
         _check_numbers(params, NUMBERS, f"/model_list/{i}/litellm_params")
     for section in _SECTIONS:
         if not isinstance(config.get(section, {}), dict):
-            raise _broken(f"/{section}", "is no object any more")
+            raise _broken(f"/{section}", "must be an object")
     master_key = _object(config.get("general_settings")).get("master_key")
     if not isinstance(master_key, str) or not master_key:
-        raise _broken("/general_settings/master_key", "is gone, and LiteLLM does not start without")
+        raise _broken(
+            "/general_settings/master_key", "must be set: LiteLLM does not start without it"
+        )
     _check_routing(config.get("router_settings", {}))
 
 
@@ -115,15 +117,15 @@ def _check_routing(settings: Mapping[str, Any]) -> None:
     _check_numbers(settings, _SETTINGS, path)
     strategies: list[str] = known_keys.known("routing_strategy")
     if settings.get("routing_strategy", "simple-shuffle") not in strategies:
-        raise _broken(f"{path}/routing_strategy", f"is none of {', '.join(strategies)}")
+        raise _broken(f"{path}/routing_strategy", f"must be one of {', '.join(strategies)}")
     known, checks = known_keys.known(_CHECKS), settings.get(_CHECKS, [])
     if not isinstance(checks, list) or not all(check in known for check in checks):
-        raise _broken(f"{path}/{_CHECKS}", f"holds something else than {', '.join(known)}")
+        raise _broken(f"{path}/{_CHECKS}", f"may only hold {', '.join(known)}")
     fallbacks = settings.get("fallbacks", [])
     if not isinstance(fallbacks, list) or not all(
         isinstance(entry, dict) and len(entry) == 1 for entry in fallbacks
     ):
-        raise _broken(f"{path}/fallbacks", "is no list of objects with one model each")
+        raise _broken(f"{path}/fallbacks", "must be a list of objects with one model each")
 
 
 def _check_numbers(given: Mapping[str, Any], wanted: Sequence[str], path: str) -> None:
@@ -132,11 +134,11 @@ def _check_numbers(given: Mapping[str, Any], wanted: Sequence[str], path: str) -
         if isinstance(value, str) and value.startswith(literals.REFERENCE):
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _broken(f"{path}/{key}", "is no number")
+            raise _broken(f"{path}/{key}", "must be a number")
 
 
 def _broken(pointer: str, what: str) -> Refused:
     return Refused(
         names.REASON_CONFIG_BROKEN,
-        f"spec.config: with it, {pointer} {what}: mend merge or remove.",
+        f"spec.config: in the result, {pointer} {what}; fix merge or remove.",
     )

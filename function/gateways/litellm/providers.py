@@ -75,7 +75,7 @@ def unknown(name: str) -> str | None:
         return None
     near = difflib.get_close_matches(name, _table(), n=2)
     guess = f"; did you mean {' or '.join(near)}?" if near else "."
-    return f"{name}: unknown to LiteLLM {RELEASE}{guess}"
+    return f"{name}: LiteLLM {RELEASE} does not know this provider{guess}"
 
 
 def known() -> list[str]:

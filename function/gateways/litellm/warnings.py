@@ -25,8 +25,8 @@ def of(spec: Spec, entries: Sequence[Entry]) -> list[Result]:
         results.append(
             Result(
                 names.EVENT_SINGLE_DEPLOYMENT,
-                f"{', '.join(first(quoted))}: a single deployment and no fallback, "
-                "so calls fail while it does.",
+                f"{', '.join(first(quoted))}: a single deployment without a fallback; if it "
+                "fails, calls fail.",
                 "Normal",
             )
         )
@@ -37,8 +37,8 @@ def _weights(spec: Spec) -> Iterator[str]:
     weighted = any(model.weight is not None for model in spec.ai_models)
     if weighted and not groups.shuffles(spec.routing):
         yield (
-            f"Weights have no effect under the strategy {spec.routing.strategy}: leave them out, "
-            "or take simple-shuffle."
+            f"Weights have no effect with the strategy {spec.routing.strategy}: remove them, or "
+            "use simple-shuffle."
         )
 
 
@@ -49,7 +49,7 @@ def _of_model(model: AIModel) -> Iterator[str]:
     ids = providers.find(provider).model_ids
     if ids is not None and model.api_base is None and not ids.pattern.fullmatch(model_id):
         yield (
-            f"{model.name}: LiteLLM cannot call a model id of this form; write one like "
+            f"{model.name}: LiteLLM cannot call a model ID of this form; use one such as "
             f"{ids.example}."
         )
 
