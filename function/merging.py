@@ -1,8 +1,8 @@
-"""The last word on a generated document: a merge patch, and then what is to be taken out.
+"""Overrides of a generated document: a merge patch, and then pointers to what is removed.
 
-The merge patch of RFC 7396 is written out here, in the RFC's own ten lines: the one library for
-it (json-merge-patch) is untyped, changes its arguments and shares values with them. The pointers of
-RFC 6901 are a library's.
+The merge patch of RFC 7396 is implemented here, in the RFC's own ten lines: the one library for it
+(json-merge-patch) is untyped, changes its arguments and shares values with them. JSON pointers (RFC
+6901) are a library's.
 
 Documents and patches are plain JSON: dict, list, str, int, float, bool and None.
 """
@@ -14,7 +14,7 @@ from jsonpointer import JsonPointer, JsonPointerException, escape
 
 
 def merge(document: object, patch: object) -> Any:  # noqa: ANN401  # Any JSON.
-    """The document with a merge patch in it (RFC 7396), which shares nothing with either."""
+    """The document with a merge patch applied (RFC 7396); it shares nothing with either."""
     if not isinstance(patch, dict):
         return _copy(patch)
     merged = _copy(document) if isinstance(document, dict) else {}
@@ -27,10 +27,10 @@ def merge(document: object, patch: object) -> Any:  # noqa: ANN401  # Any JSON.
 
 
 def remove(document: object, pointer: str) -> bool:
-    """Takes what a pointer (RFC 6901) names out of the document; False where nothing is there.
+    """Removes what a pointer (RFC 6901) names from the document; False if nothing is there.
 
     Raises:
-        ValueError: it is no pointer, or the one to the whole document.
+        ValueError: it is not a pointer, or the one to the whole document.
     """
     try:
         path = JsonPointer(pointer)
@@ -41,23 +41,23 @@ def remove(document: object, pointer: str) -> bool:
     try:
         parent, last = path.to_last(document)
         del parent[last]
-    except (JsonPointerException, LookupError, TypeError):  # TypeError: `-`, behind a list's end.
+    except (JsonPointerException, LookupError, TypeError):  # TypeError: `-`, past a list's end.
         return False
     return True
 
 
 def replaced(document: object, patch: object) -> list[str]:
-    """The pointers to all values of the document that the patch removes or makes different ones.
+    """The pointers to all values of the document that the patch removes or changes.
 
-    An object is looked into where the patch has one too; any other value, a list too, is one value.
+    Objects are compared member by member if both have one; anything else, lists too, as a whole.
     """
     return [pointer for pointer, _, _ in _changes(document, patch)]
 
 
 def lost(document: object, patch: object) -> list[tuple[str, list[Any]]]:
-    """The lists that the patch removes or replaces, and which of their items are then gone.
+    """The lists that the patch removes or replaces, each with the items that are lost.
 
-    Only lists of strings, numbers and booleans: items of other kinds are not told apart.
+    Only lists of strings, numbers and booleans: other items are not compared.
     """
     lists = []
     for pointer, old, new in _changes(document, patch):
@@ -72,7 +72,7 @@ def lost(document: object, patch: object) -> list[tuple[str, list[Any]]]:
 def _changes(
     document: object, patch: object, path: str = ""
 ) -> Iterator[tuple[str, object, object]]:
-    """Pointer, old and new value of all that is removed or made different, in the keys' order."""
+    """Pointer, old and new value of all that is removed or changed, in the order of the keys."""
     if isinstance(document, dict) and isinstance(patch, dict):
         for key in sorted(document.keys() & patch.keys()):
             yield from _changes(document[key], patch[key], f"{path}/{escape(key)}")
@@ -81,7 +81,7 @@ def _changes(
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two values are the same JSON, where `true` is no number."""
+    """Whether two values are the same JSON, in which `true` is not a number."""
     match one, other:
         case dict(), dict():
             return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
@@ -92,7 +92,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _copy(value: object) -> Any:  # noqa: ANN401  # Any JSON.
-    """A copy in which nothing stands in two places, as it may after `deepcopy`."""
+    """A copy in which no object is shared between two places, as it may be after `deepcopy`."""
     match value:
         case dict():
             return {key: _copy(item) for key, item in value.items()}

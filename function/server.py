@@ -1,8 +1,8 @@
 """The function's gRPC server.
 
-It does what the SDK's `runtime.serve` does and adds what running on a cluster asks for: health
-checks, a drain that waits for calls, certificates that may be renewed under a running server, and
-connections that end now and then, so that new pods of a scaled function get calls too.
+It does what the SDK's `runtime.serve` does, and adds what a cluster needs: health checks, a drain
+that waits for calls, certificates that may be renewed while it runs, and connections of limited
+age, so that new pods of a scaled function get calls too.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from grpc_reflection.v1alpha import reflection
 from function.errors import StartError
 
 DRAIN_SECONDS: Final = 25
-"""How long calls may take to end after SIGTERM: a little less than Kubernetes waits by default."""
+"""How long calls may take to finish after SIGTERM: a little less than Kubernetes' default."""
 
 _CONNECTION_AGE: Final = (
-    # Crossplane's client keeps one connection for its whole life unless the server ends it.
+    # Crossplane's client keeps one connection for as long as the server does.
     ("grpc.max_connection_age_ms", 5 * 60 * 1000),
     ("grpc.max_connection_age_grace_ms", DRAIN_SECONDS * 1000),
 )
@@ -34,7 +34,7 @@ _SERVICES: Final = (*runtime.SERVICE_NAMES, health.SERVICE_NAME)
 def build(
     runner: grpcv1.FunctionRunnerServiceServicer, options: Sequence[tuple[str, Any]] = ()
 ) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
-    """A server with all services (v1, v1beta1, health, reflection), that listens nowhere yet."""
+    """A server with all services (v1, v1beta1, health, reflection) that does not listen yet."""
     server = grpc.aio.server(options=[*_CONNECTION_AGE, *options])
     grpcv1.add_FunctionRunnerServiceServicer_to_server(runner, server)
     grpcv1beta1.add_FunctionRunnerServiceServicer_to_server(
@@ -87,14 +87,14 @@ async def serve(
 
 
 def _credentials(folder: Path) -> grpc.ServerCredentials:
-    """Credentials for mTLS, read again for each handshake: a renewal needs no restart."""
+    """Credentials for mTLS, read again for each handshake, so that a renewal needs no restart."""
     initial = _configuration(folder)
 
     def renewed() -> grpc.ServerCertificateConfiguration:
         try:
             return _configuration(folder)
         except StartError:
-            return initial  # Half written just now; the next handshake reads again.
+            return initial  # Perhaps half written; the next handshake reads it again.
 
     return grpc.dynamic_ssl_server_credentials(initial, renewed, require_client_authentication=True)
 

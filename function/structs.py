@@ -1,7 +1,7 @@
 """Protobuf Structs as plain values.
 
-A Struct knows only doubles, so a port of 4000 arrives as 4000.0. Here, and only here, a whole
-double becomes an int again: from here on no number shows as 4000.0 and none changes a hash.
+All numbers in a Struct are doubles, so a port of 4000 arrives as 4000.0. Here, and only here, a
+whole double becomes an int again: from then on, no number shows as 4000.0 and none changes a hash.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""How the gateway's pods run: fields with Kubernetes' own names and meanings."""
+"""How the gateway's pods run, in fields with Kubernetes' own names and meanings."""
 
 from typing import Annotated
 
@@ -69,7 +69,9 @@ class EnvVar(Model):
         if (
             self.value
             and CREDENTIAL_NAME.fullmatch(self.name)
-            and not self.value.startswith("$(")  # Another variable, which Kubernetes puts in.
+            and not self.value.startswith(
+                "$("
+            )  # A reference to another variable, which Kubernetes expands.
         ):
             raise refuse(
                 "an env entry named like a credential must take it from a Secret: use "
@@ -79,14 +81,14 @@ class EnvVar(Model):
 
 
 class EnvSource(Model):
-    """A Secret or ConfigMap that is taken whole."""
+    """A Secret or ConfigMap of which all keys become variables."""
 
     name: ObjectName
     optional: bool | None = None
 
 
 class EnvFromSource(Model):
-    """A Secret or a ConfigMap, and what is put before its names."""
+    """A Secret or a ConfigMap, and the prefix of its variables."""
 
     prefix: VariableName | None = None
     secret_ref: EnvSource | None = None

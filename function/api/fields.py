@@ -1,4 +1,4 @@
-"""The kinds of value that several fields of the API have."""
+"""Types that several fields of the API share."""
 
 import re
 from contextlib import suppress
@@ -14,7 +14,7 @@ MAX_QUANTITY: Final = 64
 """The longest quantity, in characters."""
 
 MAX_CALL_SECONDS: Final = 3600
-"""How long a call may last, with all its retries: a pod that stops waits for it."""
+"""How long a call may take including its retries: a terminating pod waits for it."""
 
 _NO_OBJECT_NAME = (
     "'{}' is not a valid name for a Kubernetes object: use lower-case letters, digits, '-' and '.'"
@@ -43,24 +43,24 @@ _FACTORS: Final = {
 
 
 def amount(quantity: int | str) -> Decimal:
-    """What a Kubernetes quantity amounts to, in units: 0.5 for 500m, 1024 for 1Ki."""
+    """The amount of a Kubernetes quantity, in units: 0.5 for 500m, 1024 for 1Ki."""
     number, suffix = _PARTS.fullmatch(str(quantity)).groups()  # type: ignore[union-attr]
     return Decimal(number) * _FACTORS[suffix]
 
 
 def _quantity(value: object) -> int | str:
-    """Takes a whole number, or a string such as 500m or 1Gi."""
+    """Accepts a whole number, or a string such as 500m or 1Gi."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and len(value) <= MAX_QUANTITY and _QUANTITY.fullmatch(value):
-        with suppress(ArithmeticError):  # An exponent beyond all numbers.
+        with suppress(ArithmeticError):  # The exponent is out of range.
             amount(value)
             return value
     raise refuse(f"{as_json(value)} is not a valid quantity: write one such as 500m or 1Gi")
 
 
 def map_key(field: str) -> AfterValidator:
-    """Refuses a list of which two entries have the same value of a field: Kubernetes' list map."""
+    """Rejects a list in which two entries share the value of a field: Kubernetes' list map."""
 
     def check(entries: list[Any]) -> list[Any]:
         seen = set[str]()
@@ -102,7 +102,7 @@ Quantities = Annotated[
     BeforeValidator(without_nulls),
 ]
 OpenObject = Annotated[dict[str, Any], Field(max_length=64)]
-"""An object of any content, which is handed on as it is: with nulls, and numbers of their kind."""
+"""An object with any content, passed on unchanged: nulls and the types of numbers are kept."""
 Limit = Annotated[int, Field(ge=1, le=2147483647)]
 Retries = Annotated[int, Field(ge=0, le=10)]
 MetadataKey = Annotated[

@@ -1,4 +1,4 @@
-"""Credentials that are written out where only a reference to one may stand."""
+"""Literal credentials in places where only a reference to one is allowed."""
 
 import re
 from collections.abc import Iterator
@@ -13,26 +13,26 @@ CREDENTIAL_NAME: Final = re.compile(
 """Names of variables that hold a credential."""
 
 REFERENCE: Final = "os.environ/"
-"""What LiteLLM reads as the name of a variable, in any value of its configuration."""
+"""LiteLLM's prefix for the name of a variable, in any value of its configuration."""
 
 _HEADERS: Final = {"AUTHORIZATION", "PROXY_AUTHORIZATION", "COOKIE"}
 _HARMLESS: Final = re.compile(r"(PROMPT_|RESPONSE_)?CACHE_KEY|(BOS|EOS|PAD|UNK)_TOKEN|.*_PER_TOKEN")
-"""What has the name of a credential in LiteLLM's configuration and is none."""
+"""Names in LiteLLM's configuration that look like a credential's but are harmless."""
 
 _CREDENTIAL_VALUE: Final = re.compile(
     r"(?i)(bearer|basic) .|[a-z][-+.a-z0-9]*://[^/?#@]*:[^/?#@]+@"
 )
-"""What begins like a header's credential, or is a URL with a password."""
+"""Values that begin like a credential in a header, or are URLs with a password."""
 
 _BETWEEN_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|-")
 
 
 def check(value: Any, path: str) -> None:  # noqa: ANN401  # Any JSON.
-    """Refuses a value that holds a credential, by the path of the first and without the value.
+    """Rejects a value that contains a credential, naming the path of the first but not its value.
 
     Args:
         value: any JSON.
-        path: where it stands, from the object that is checked.
+        path: its path from the object that is checked.
     """
     for found in _find(value, path, name=""):
         raise refuse(
@@ -42,7 +42,7 @@ def check(value: Any, path: str) -> None:  # noqa: ANN401  # Any JSON.
 
 
 def _find(value: Any, path: str, *, name: str) -> Iterator[str]:  # noqa: ANN401  # Any JSON.
-    """The paths of all strings in a value that are credentials by their name or by their look."""
+    """The paths of all strings in a value that are recognized as credentials by name or format."""
     match value:
         case dict():
             for key, item in value.items():

@@ -64,7 +64,7 @@ class AIModel(Model):
             str,
             Field(min_length=1, max_length=256),
             Rule(
-                # LiteLLM puts it into a header of the answer, which takes no other characters.
+                # LiteLLM puts it into a response header, which allows no other characters.
                 r"[!-~]([ -~]*[!-~])?",
                 "'{}' is not a valid alias: use printable ASCII, with no space at the beginning "
                 "or end",
@@ -107,7 +107,7 @@ class AIModel(Model):
 
     @model_validator(mode="after")
     def _parameters(self) -> "AIModel":
-        """Refuses parameters that have a field of their own, and credentials that are no secret."""
+        """Rejects parameters that have a field of their own, and literal credentials."""
         if self.parameters is not None:
             for param in sorted(_FIELDS.keys() & self.parameters.keys()):
                 raise refuse(f"parameters.{param} has a field of its own: use {_FIELDS[param]}")
@@ -118,7 +118,7 @@ class AIModel(Model):
 
     @model_validator(mode="after")
     def _api_base(self) -> "AIModel":
-        """Refuses a base that is no URL, without a word of what it holds."""
+        """Rejects a base that is not a URL, without repeating any of it."""
         if self.api_base is not None and not _URL.fullmatch(self.api_base):
             if _CREDENTIALS_IN_URL.match(self.api_base):
                 raise refuse(
@@ -133,7 +133,7 @@ class AIModel(Model):
 
     @property
     def provider(self) -> str:
-        """What LiteLLM calls the provider: the part before the first '/'."""
+        """LiteLLM's name of the provider: the part before the first '/'."""
         return self.name.partition("/")[0]
 
     @cached_property
@@ -152,7 +152,7 @@ class AIModel(Model):
 
 
 def distinct(models: list[AIModel]) -> list[AIModel]:
-    """Refuses an entry that says the same as another, which can only be a slip."""
+    """Rejects an entry that is identical to another, which can only be a mistake."""
     seen = dict[object, int]()
     for i, model in enumerate(models):
         if (first := seen.setdefault(_identity(model), i)) != i:
@@ -163,14 +163,14 @@ def distinct(models: list[AIModel]) -> list[AIModel]:
 
 
 def _identity(model: AIModel) -> object:
-    """What two entries have in common that say the same."""
+    """What identical entries have in common."""
     if model.parameters is None and model.info is None:
         return model
     return json.dumps(model.manifest(), sort_keys=True)  # A dict has no hash.
 
 
 def weighted(models: list[AIModel]) -> list[AIModel]:
-    """Refuses a group without any weight, which LiteLLM would share evenly all the same."""
+    """Rejects a group whose weights are all 0, which LiteLLM would balance evenly all the same."""
     totals = dict[str, int]()
     for model in models:
         weight = 1 if model.weight is None else model.weight

@@ -1,4 +1,4 @@
-"""What the platform team says once for all routers of a Composition: the input of its step."""
+"""What the platform team sets for all routers of a Composition: the input of its step."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""A router: who asks for a gateway, and what for."""
+"""A router: whose gateway it is, and what is asked for."""
 
 import re
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from function.call import Request
 from function.errors import Refused
 from function.text import shorten
 
-# Kubernetes' rule for the name of a Service (RFC 1035), the strictest of the composed kinds'.
+# Kubernetes' rule for the name of a Service (RFC 1035), the strictest among the composed kinds.
 _SERVICE_NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MAX_SERVICE_NAME: Final = 63
 
 
 @dataclass(frozen=True)
 class Router:
-    """A ModelRouter as the core sees it, whichever of its forms it came in.
+    """A ModelRouter as the core sees it, whether namespaced or behind a claim.
 
     Attributes:
         name: what the composed objects are named after: the composite resource, or its claim.
         namespace: where they are composed: the composite resource's, or its claim's.
-        uid: the composite resource's, by which owned objects are known.
+        uid: the composite resource's, by which its own objects are recognized.
         spec: what is asked for.
-        platform: what the platform team says for all routers.
+        platform: what the platform team sets for all routers.
     """
 
     name: str
@@ -61,7 +61,7 @@ def read(request: Request) -> Router:
 
 
 def title(composite: Mapping[str, Any]) -> str:
-    """A composite resource for a log: its namespace, if it has one, and its name."""
+    """A composite resource in a log line: its namespace, if it has one, and its name."""
     metadata = _object(composite.get("metadata"))
     namespace, name = _text(metadata.get("namespace")), _text(metadata.get("name"))
     return f"{namespace}/{name}" if namespace else name

@@ -1,4 +1,4 @@
-"""How calls find their way: over the deployments of a model, and to other models."""
+"""How calls are routed: among the deployments of a model, and to other models."""
 
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
@@ -30,7 +30,7 @@ Strategy = Literal[
 
 
 class Fallback(Model):
-    """What is asked when a model fails."""
+    """The models to try when a model fails."""
 
     model: ModelName
     to: Annotated[list[ModelName], Field(min_length=1, max_length=_MAX_TARGETS)]
@@ -61,12 +61,12 @@ class Routing(Model):
 
     @property
     def call_seconds(self) -> int:
-        """How many seconds a try of a call may take, of entries that do not say."""
+        """How many seconds one attempt may take, for entries that do not set it."""
         return DEFAULT_TIMEOUT_SECONDS if self.timeout_seconds is None else self.timeout_seconds
 
     @property
     def call_retries(self) -> int:
-        """How often a call is tried again, of entries that do not say."""
+        """How often a call is retried, for entries that do not set it."""
         return DEFAULT_RETRIES if self.retries is None else self.retries
 
 
@@ -97,14 +97,14 @@ class Redis(Model):
 
 
 class Cache(Model):
-    """Answers that are given again."""
+    """Caching of answers."""
 
     enabled: bool | None = None
     ttl_seconds: Annotated[int, Field(ge=1, le=604800)] | None = None
 
 
 class Config(Model):
-    """The last word on the generated configuration."""
+    """Overrides of the generated configuration."""
 
     merge: Annotated[OpenObject, Field(max_length=32)] | None = None
     remove: Annotated[
@@ -129,7 +129,7 @@ class Config(Model):
 
 
 def check_fallbacks(routing: Routing, models: list[AIModel]) -> None:
-    """Refuses a fallback from or to what is not offered."""
+    """Rejects a fallback from or to a model that is not offered."""
     offered = {model.offered_as for model in models}
     for i, fallback in enumerate(routing.fallbacks):
         places = {"model": fallback.model} | {f"to[{j}]": to for j, to in enumerate(fallback.to)}
@@ -143,7 +143,7 @@ def check_fallbacks(routing: Routing, models: list[AIModel]) -> None:
 
 
 def check_duration(routing: Routing, models: list[AIModel]) -> None:
-    """Refuses what could keep a pod that stops waiting for more than an hour."""
+    """Rejects limits that could keep a terminating pod waiting for more than an hour."""
     for seconds, retries, i in limits(routing, models):
         if seconds * (retries + 1) > MAX_CALL_SECONDS:
             raise refuse(
@@ -155,7 +155,7 @@ def check_duration(routing: Routing, models: list[AIModel]) -> None:
 
 
 def limits(routing: Routing, models: list[AIModel]) -> Iterator[tuple[int, int, int]]:
-    """How many seconds a call may take, how often it is tried again, and a model that says so."""
+    """The distinct limits of entries: seconds of an attempt, retries, and the index of an entry."""
     pairs = dict[tuple[int | None, int | None], int]()
     for i, model in enumerate(models):
         pairs.setdefault((model.timeout_seconds, model.max_retries), i)

@@ -1,12 +1,13 @@
 """The ModelRouter's spec as typed models.
 
 The composite resource definition in `package/configuration` is the source of the API. These models
-say the same to Python, because the function meets specs that no API server has seen (`crossplane
-composition render` runs no admission) and must refuse what admission refuses. A test holds the two
-against each other, field by field: type, bounds, patterns, defaults and messages.
+mirror it, because the function also sees specs that no API server has validated (`crossplane
+composition render` runs no admission) and must reject what admission rejects. A test compares the
+two field by field: types, bounds, patterns, defaults and messages.
 
-Two defaults are the schema's, `type` and `port`; every other default is the function's and is made
-where it is used. Unknown fields are no error here: Crossplane keeps its own machinery under `spec`.
+The schema has two defaults, `type` and `port`; every other default is the function's and is applied
+where it is used. Unknown fields are not an error here: Crossplane keeps fields of its own under
+`spec`.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""How values of the API are checked, and what a refusal says.
+"""How values of the API are checked, and what users are told about invalid ones.
 
 Every error of pydantic's becomes one sentence with the field, the value and the remedy. A value is
 repeated only where it cannot be a credential.
@@ -19,7 +19,7 @@ from function.text import as_json, shorten
 
 
 def refuse(message: str, *, at: str = "") -> PydanticCustomError:
-    """An error whose message is shown as it stands.
+    """An error whose message is shown to users as it is.
 
     Args:
         message: what is wrong, and the remedy.
@@ -29,7 +29,7 @@ def refuse(message: str, *, at: str = "") -> PydanticCustomError:
 
 
 def without_nulls(value: object) -> object:
-    """An object without its null members, which the API server takes for not given."""
+    """An object without its null members, which the API server treats as not set."""
     if isinstance(value, dict):
         return {key: item for key, item in value.items() if item is not None}
     return value
@@ -37,20 +37,20 @@ def without_nulls(value: object) -> object:
 
 @dataclass(frozen=True)
 class Rule:
-    """What a whole string must match, and the sentence for one that does not ('{}' is the string).
+    """A pattern that a whole string must match, and the message otherwise ('{}' is the string).
 
-    The pattern reads the same to RE2, which the API server uses, and to Python.
+    The pattern means the same to RE2, which the API server uses, and to Python.
     """
 
     pattern: str
     message: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:  # noqa: ANN401
-        """Adds the check behind whatever the annotated type checks."""
+        """Adds the check after those of the annotated type."""
         return AfterValidator(self._check).__get_pydantic_core_schema__(source, handler)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:  # noqa: ANN401
-        """Shows the rule in the model's JSON schema, where the test compares it with the XRD's."""
+        """Shows the rule in the model's JSON schema, where a test compares it with the XRD's."""
         return {**handler(schema), "x-rule": {"pattern": self.pattern, "message": self.message}}
 
     def _check(self, value: str) -> str:
@@ -60,7 +60,7 @@ class Rule:
 
 
 class Model(BaseModel):
-    """What all models of this API share: exact types, no changes, camelCase outside."""
+    """What all models of this API share: strict types, no changes, camelCase names outside."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -76,7 +76,7 @@ class Model(BaseModel):
         return without_nulls(value)
 
     def manifest(self) -> dict[str, Any]:
-        """The fields that were given, as plain values under their names in the API."""
+        """The fields that are set, as plain values under their names in the API."""
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
@@ -87,7 +87,7 @@ def parse(model: type[ModelT], value: object, path: str, reason: str) -> ModelT:
     """The value as a model.
 
     Raises:
-        Refused: the value breaks a rule; one sentence says which, where, and what to do.
+        Refused: the value breaks a rule; one sentence says which one, where, and what to do.
     """
     try:
         return model.model_validate(value)
@@ -98,7 +98,7 @@ def parse(model: type[ModelT], value: object, path: str, reason: str) -> ModelT:
 
 
 def unknown_fields(model: type[Model], value: object, path: str) -> Iterator[str]:
-    """The paths of fields that the API does not have, which the API server would drop or refuse."""
+    """The paths of unknown fields, which the API server would drop or reject."""
     if not isinstance(value, dict):
         return
     fields = {field.alias: field for field in model.model_fields.values()}
@@ -137,11 +137,11 @@ _SENTENCES: Final = {
     "model_type": "{where} is {kind}: it must be an object",
     "literal_error": "{where} must be one of {expected}",
 }
-"""What is said of each of pydantic's errors, by its type. A test meets every one of them."""
+"""The message of each pydantic error, by its type. A test covers every one of them."""
 
 
 def _sentence(path: str, error: ErrorDetails) -> str:
-    """One error of pydantic's as path, value and remedy, without the full stop."""
+    """A pydantic error as path, value and remedy, without the full stop."""
     steps = [step for step in error["loc"] if step != "[key]"]
     where = path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in steps)
     return _SENTENCES[error["type"]].format(
@@ -154,7 +154,7 @@ def _sentence(path: str, error: ErrorDetails) -> str:
 
 
 def _kind_of(value: object) -> str:
-    """A value of the wrong kind: scalars that cannot be a credential as they are, else the kind."""
+    """A value of the wrong kind: a scalar that cannot be a credential, otherwise only its kind."""
     match value:
         case bool() | int() | float() | None:
             return json.dumps(value)

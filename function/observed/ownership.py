@@ -1,8 +1,8 @@
 """To whom an object belongs. Nothing foreign is ever taken over.
 
-Crossplane applies a composed resource by force over any object of that name that no one controls,
-and deletes it later with the composite resource. So before a name is composed for the first time
-the object of that name is asked for; while the answer is not there, nothing is composed.
+Crossplane force-applies a composed resource over any object of that name that has no controller,
+and later deletes it with the composite resource. So before a name is composed for the first time,
+the object of that name is looked up; until that is done, nothing is composed.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from function.errors import Refused
 
 
 def is_own(found: Mapping[str, Any], router: Router, wanted: ResourceSelector) -> bool:
-    """Whether an observed composed resource is the wanted object and no one else's.
+    """Whether an observed composed resource is the wanted object, and the router's own.
 
-    Crossplane shows a function only resources that its composite resource refers to, so one that
-    has no controller (as in `composition render`) is taken for the router's own.
+    Crossplane shows a function only resources that its composite resource refers to, so one without
+    a controller (as in `composition render`) counts as the router's own.
     """
     metadata = found.get("metadata") or {}
     owner = controller(found)
@@ -36,13 +36,13 @@ def check_free(
     *,
     adopt: bool,
 ) -> None:
-    """Refuses a name that an object of someone else's has.
+    """Refuses a name that an object of another owner has.
 
     Args:
         found: the object of that name in the cluster, or None.
         router: whose name it is to become.
         wanted: the name.
-        adopt: whether an object that no one controls may be taken over.
+        adopt: whether an object without a controller may be taken over.
 
     Raises:
         Refused: the name is taken.

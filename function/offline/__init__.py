@@ -1,1 +1,1 @@
-"""`modelrouter render`: what Crossplane and a cluster do, on a laptop."""
+"""`modelrouter render` and the files that it reads: Crossplane's part, played without a cluster."""

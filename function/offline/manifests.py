@@ -1,4 +1,4 @@
-"""Kubernetes objects in YAML files: read as kubectl reads them, written for people to read."""
+"""Kubernetes objects in YAML files: read as kubectl reads them, and written to be read."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ def load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
     """All objects of YAML files and of folders of them, each with its file.
 
     Raises:
-        ManifestError: a file cannot be read, is no YAML, or holds something that is no object.
+        ManifestError: a file cannot be read, is not YAML, or holds something other than objects.
     """
     for path in paths:
         folder = path.is_dir()
@@ -41,7 +41,7 @@ def load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
 
 
 def to_yaml(document: Manifest) -> str:
-    """One object as YAML, with sorted keys and texts of several lines as they are."""
+    """An object as YAML, with sorted keys and multi-line texts as they are."""
     return yaml.dump(document, Dumper=_Dumper, allow_unicode=True, width=2**31 - 1)
 
 
@@ -68,7 +68,7 @@ def metadata(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def identity(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """What tells an object from all others: API version, kind, namespace and name."""
+    """What identifies an object: API version, kind, namespace and name."""
     named = metadata(document)
     return (
         str(document.get("apiVersion")),
@@ -79,7 +79,7 @@ def identity(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def title(document: Mapping[str, Any]) -> str:
-    """An object for a message."""
+    """An object in a message."""
     return f"{document.get('kind')} '{metadata(document).get('name')}'"
 
 
@@ -91,7 +91,7 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401  # Any YAML value.
 
 
 class _Loader(yaml.CSafeLoader):
-    """Reads a date as the text it is, as kubectl does: 2024-10-21 is an API version of Azure's."""
+    """Reads a date as text, as kubectl does: 2024-10-21 is an API version of Azure."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # It replaces the base class's.
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
@@ -100,7 +100,7 @@ class _Loader(yaml.CSafeLoader):
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Shows a text of several lines as such: config.yaml is to be read."""
+    """Shows multi-line texts as such, so that config.yaml can be read."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         style = "|" if "\n" in data else None

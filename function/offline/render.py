@@ -1,9 +1,9 @@
-"""`modelrouter render`: what a cluster would compose, with no cluster.
+"""`modelrouter render`: what a cluster would compose, without a cluster.
 
 It plays Crossplane's part around the same function that Crossplane calls, over gRPC in this
-process: it hands over the observed state, looks up what the function requires, calls again until
-that is stable, and puts Crossplane's own metadata on what comes back. A test holds the output
-against `crossplane composition render`.
+process: it passes the observed state, looks up what the function requires, calls again until that
+is stable, and adds Crossplane's own metadata to the result. A test compares the output with that of
+`crossplane composition render`.
 """
 
 import asyncio
@@ -27,21 +27,21 @@ from function.errors import RenderError
 from function.offline.manifests import identity, load, metadata, title
 
 _MAX_CALLS: Final = 5
-"""How often Crossplane calls a function whose requirements change."""
+"""How often Crossplane calls a function whose requirements keep changing."""
 _RESOURCE_NAME: Final = "crossplane.io/composition-resource-name"
 _CLAIM_LABELS: Final = ("crossplane.io/claim-name", "crossplane.io/claim-namespace")
 _DEFAULT_NAMESPACE: Final = "default"
 _TIME: Final = "2024-01-01T00:00:00Z"
-"""Stands for all times of conditions, as in `crossplane composition render`."""
+"""The time of all conditions, as in `crossplane composition render`."""
 _STEP: Final = 'Pipeline step "gateway": '
-"""What Crossplane puts before a function's results: the step's name in our Compositions."""
+"""Crossplane's prefix of a function's results, with the name of the step in our Compositions."""
 _PLACEHOLDER: Final = "placeholder: a random master key is made on the cluster"
 _STATUS: Final = {sent: status for status, sent in fn.STATUS.items()}
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What one ModelRouter is composed of.
+    """What one ModelRouter renders to.
 
     Attributes:
         xr: the composite resource with its status.
@@ -82,7 +82,7 @@ def render(
         raise RenderError(f"no {names.KIND} in the files: nothing to render")
     present = [document for _, document in load(observed)]
     others = [document for _, document in load(required)]
-    logging.configure(level=logging.Level.DISABLED)  # Not for whoever renders.
+    logging.configure(level=logging.Level.DISABLED)  # The function's log is of no use here.
     return asyncio.run(_render(routers, present, others))
 
 
@@ -99,7 +99,7 @@ async def _render(
                 stub = grpcv1.FunctionRunnerServiceStub(channel)
                 return [await _render_one(stub, xr, observed, others) for xr in routers]
         finally:
-            # Not at once: gRPC would print that it cancels.
+            # Without a grace period, gRPC would print that it cancels.
             await served.stop(grace=1)
 
 
@@ -148,7 +148,7 @@ async def _call(
     request: fnv1.RunFunctionRequest,
     objects: Sequence[Manifest],
 ) -> fnv1.RunFunctionResponse:
-    """Calls until what the function requires is stable, as Crossplane does."""
+    """Calls until the requirements are stable, as Crossplane does."""
     by_identity = {identity(document): document for document in objects}
     requirements = None
     for _ in range(_MAX_CALLS):
@@ -167,7 +167,7 @@ async def _call(
 
 
 def _admit(document: Manifest, path: Path) -> Manifest:
-    """What the API server and kubectl check before the function sees the object."""
+    """The object as the function sees it, after the checks of kubectl and the API server."""
     kind, version = document.get("kind"), document.get("apiVersion")
     if kind not in (names.KIND, names.LEGACY_KIND) or version != names.API_VERSION:
         raise RenderError(
@@ -181,7 +181,7 @@ def _admit(document: Manifest, path: Path) -> Manifest:
         if field.removeprefix("spec.") not in names.MACHINERY:
             raise RenderError(f"{path}: unknown field {field}: remove it or fix the spelling")
     if kind == names.KIND:
-        # As kubectl does.
+        # kubectl's default.
         named = {"namespace": _DEFAULT_NAMESPACE, **named}
     key = f"{names.API_VERSION}, Kind={kind}\0{named.get('namespace', '')}\0{named['name']}"
     # The uid that `crossplane composition render` makes up.

@@ -17,7 +17,7 @@ from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.variables import reference
 
 MAX_BYTES: Final = 1024 * 1024
-"""What the API server lets the values of a ConfigMap hold together."""
+"""The most that the API server accepts as the values of a ConfigMap together."""
 
 _CACHE_SECONDS: Final = 300
 
@@ -59,10 +59,10 @@ def text(config: Manifest) -> str:
 def _yaml(config: str) -> str:
     """The YAML of a config in JSON.
 
-    Kept for the next calls: writing YAML is what costs, 30 ms for 1,000 models, and Crossplane
-    calls at least twice in each reconcile.
+    Cached for the next calls: writing YAML takes most of the time, 30 ms for 1,000 models, and
+    Crossplane calls at least twice in each reconcile.
     """
-    # The C dumper is ten times as fast as Python's, and in every wheel of PyYAML.
+    # The C dumper is ten times as fast as Python's, and part of every wheel of PyYAML.
     return str(
         yaml.dump(json.loads(config), Dumper=yaml.CSafeDumper, allow_unicode=True, width=2**31 - 1)
     )
@@ -76,7 +76,7 @@ def digest(config: str) -> str:
 def _litellm_settings(spec: Spec) -> Manifest:
     said: Manifest = {"request_timeout": spec.routing.call_seconds}
     if spec.routing.allowed_failures == router_settings.LITELLMS_ALLOWED_FAILURES:
-        # LiteLLM takes its own default for not given, so that one is set to something else.
+        # LiteLLM treats its own default as not set, so another value keeps it from counting.
         said["allowed_fails"] = 0
     if spec.cache is not None and spec.cache.enabled is not False:
         redis = spec.shared_redis

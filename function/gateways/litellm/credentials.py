@@ -1,10 +1,10 @@
-"""How the providers' credentials reach LiteLLM, each its own provider alone.
+"""How credentials reach LiteLLM, so that each is sent to its own provider only.
 
-LiteLLM takes a key from the environment, and where a provider's own is missing it sends another's:
-OPENAI_API_KEY goes to some seventy third parties. So a variable keeps LiteLLM's own name only where
-no other model of the router would read it. Otherwise it gets a name that nothing reads, and each
-model that it is meant for names it in its own parameters. What is missing is then missing: there is
-nothing else for LiteLLM to find.
+LiteLLM reads keys from the environment, and if a provider's own key is missing it sends another's:
+OPENAI_API_KEY goes to some seventy third parties. So a variable keeps LiteLLM's own name only if no
+other model of the router would read it. Otherwise it gets a name that nothing reads, and each model
+that it is meant for refers to it in its own parameters. A missing key is then simply missing: there
+is nothing else for LiteLLM to find.
 """
 
 from collections.abc import Iterable, Sequence
@@ -83,7 +83,7 @@ def optional_key(key: SecretKey) -> Manifest:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A model with what there is to know of it: where it stands, its provider, its Secret."""
+    """A model with its place in the spec, its provider and its Secret."""
 
     path: str
     model: AIModel
@@ -92,7 +92,7 @@ class _Entry:
 
 
 def _public(entries: Sequence[_Entry]) -> set[SecretKey]:
-    """The keys whose variable may have LiteLLM's own name: whoever reads it is to have it."""
+    """The keys whose variable may keep LiteLLM's own name: all that read it are meant to."""
     readers: dict[str, set[str | None]] = {}
     for entry in entries:
         for variable in entry.provider.variables:
@@ -139,7 +139,7 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
         if (secret, variable) in public:
             variables[variable] = SecretKey(secret, variable)
             if param == "api_key" and model.api_base is not None:
-                # Some providers' keys LiteLLM takes from the environment for their own host alone.
+                # For some providers, LiteLLM reads the variable only for the default host.
                 params.setdefault(param, reference(variable))
         elif param is not None and param not in params:
             private = f"{variable}.{secret}"
@@ -157,7 +157,7 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
 
 
 def _needs(entry: _Entry, wired: set[str], given: frozenset[str]) -> Needs:
-    """The alternatives of keys that can be had, each with a base where one is needed."""
+    """The alternatives of keys that are available, each with a base if one is needed."""
     provider, secret = entry.provider, str(entry.secret)
     alternatives = [keys for keys in provider.keys if (wired | given).issuperset(keys)]
     bases = [v for v in provider.variables if provider.params.get(v) == "api_base"]

@@ -1,6 +1,6 @@
-"""The keys that LiteLLM knows in its config. It ignores others, most of them in silence.
+"""The keys that LiteLLM knows in its config. It ignores others, most of them silently.
 
-The table is data, `known_keys.json`, made from LiteLLM's source; a test makes it again. It
+The table is data, `known_keys.json`, generated from LiteLLM's source; a test generates it again. It
 describes the release that `providers.RELEASE` names.
 """
 
@@ -12,19 +12,17 @@ from importlib import resources
 from typing import Final
 
 MAX_GUESSES: Final = 50
-"""For how many unknown keys of one spec a known one is guessed: a guess takes a millisecond."""
+"""For how many unknown keys of a spec a known one is suggested: each takes a millisecond."""
 
 _CUTOFF: Final = 0.82
-"""How alike a slip of the pen is: `num_retrys` is, and `top_a`, which providers know, is not."""
+"""How similar a typo is: `num_retrys` counts as one, `top_a`, which providers know, does not."""
 
 
 def near(section: str, key: str) -> list[str] | None:
-    """What was perhaps meant by a key that LiteLLM does not know; None where it knows the key.
+    """What may have been meant by an unknown key; None if LiteLLM knows the key.
 
-    Providers take parameters that are not in `litellm_params`, and `model_info` may hold whatever
-    its reader likes: there only a key that resembles a known one is a mistake.
-
-    A guess takes a millisecond the first time.
+    Providers accept parameters that are not in `litellm_params`, and `model_info` may hold
+    anything: there, only a key that resembles a known one is a mistake.
 
     Args:
         section: `config` for the whole file, `litellm_params` and `model_info` of a model,
@@ -32,13 +30,13 @@ def near(section: str, key: str) -> list[str] | None:
         key: as it is written there.
 
     Returns:
-        Up to two names of the section, the nearest first; none where nothing is near.
+        Up to two names of the section, the closest first; none if nothing is close.
     """
     return None if key in _table()[section] else list(_nearest(section, key))
 
 
 def unknown(section: str, given: Iterable[str]) -> list[str]:
-    """Of these keys those that LiteLLM does not know in a section, in their order."""
+    """Those of the keys that LiteLLM does not know in a section, in their order."""
     return [key for key in given if key not in _table()[section]]
 
 
@@ -54,7 +52,7 @@ def known(section: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _nearest(section: str, key: str) -> tuple[str, ...]:
-    # In the lower case of nearly all names, so that `apiBase` is near one.
+    # Nearly all names are lower-case, so this finds a match for `apiBase`.
     found = difflib.get_close_matches(key.lower(), known(section), n=2, cutoff=_CUTOFF)
     return tuple(found)
 

@@ -1,8 +1,7 @@
-"""The router's overrides of its config.yaml, and what to say of them.
+"""The router's overrides of its config.yaml, and what users are told about them.
 
-What a router overrides is handed to LiteLLM as it is. But LiteLLM ignores keys that it does not
-know, drops models that it cannot use, and does not start with other mistakes: so the result is
-looked at before any pod sees it.
+Overrides are passed to LiteLLM unchanged. But LiteLLM ignores unknown keys, drops models that it
+cannot use, and does not start with other mistakes: so the result is checked before any pod sees it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ _SECTIONS: Final = ("router_settings", "litellm_settings", "general_settings")
 
 
 def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
-    """The configuration with the router's own merged into it and taken out, and what to say of it.
+    """The configuration with the overrides applied, and what users are told about them.
 
     Raises:
         Refused: LiteLLM could not use the result.
@@ -63,7 +62,7 @@ def _overridden(config: Manifest, patch: Manifest) -> Iterator[str]:
 
 
 def _unknown(patch: Mapping[str, Any]) -> Iterator[str]:
-    """Keys that are set and that LiteLLM does not know."""
+    """The warnings about keys that LiteLLM does not know."""
     yield from _unknown_in("config", patch, "")
     for section in _SECTIONS:
         yield from _unknown_in(section, patch.get(section), f"/{section}")
@@ -85,8 +84,8 @@ def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the router has made of it.
-    """Refuses what LiteLLM would drop in silence, or not start with."""
+def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the overrides have made of it.
+    """Rejects what LiteLLM would drop silently, or not start with."""
     models = config.get("model_list")
     if not isinstance(models, list) or not models:
         raise _broken("/model_list", "must be a list of models")
@@ -112,7 +111,7 @@ def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the router has made
 
 
 def _check_routing(settings: Mapping[str, Any]) -> None:
-    """Refuses what LiteLLM starts with and then fails on, or does not start with."""
+    """Rejects routing with which LiteLLM does not start, or starts and then fails."""
     path = "/router_settings"
     _check_numbers(settings, _SETTINGS, path)
     strategies: list[str] = known_keys.known("routing_strategy")

@@ -1,4 +1,4 @@
-"""What LiteLLM reads for each provider.
+"""What LiteLLM reads from the environment for each provider.
 
 The table is data, `providers.json`, made from recorded calls of LiteLLM; a test records them again.
 """
@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Final
 
 RELEASE: Final = "1.108"
-"""The line of LiteLLM that the table describes."""
+"""The LiteLLM release line that the table describes."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class ModelIds:
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider; all variables by LiteLLM's own names.
+    """A provider. All variables are given under LiteLLM's own names.
 
     Attributes:
-        keys: alternatives, the documented one first; the variables of one authenticate together.
+        keys: alternatives, the documented one first; the variables of one are needed together.
             Empty: it needs no key.
         settings: further variables of an account, such as its region.
-        params: the `litellm_params` field that says the same as a variable, for one model alone.
-        base: whether LiteLLM, given no base, would call a host that no one chose.
+        params: for each variable, the `litellm_params` key that sets the same for one entry only.
+        base: whether LiteLLM, without a base, would call a host that no one chose.
         needs_base: whether it cannot be called without a base, which may come from a variable.
-        ignores_base: whether LiteLLM calls the provider's own host whatever base it is given.
+        ignores_base: whether LiteLLM always calls the provider's own host.
         reads: variables of other providers that LiteLLM would send to this one.
         model_ids: the form of its model ids, if not all forms can be called.
     """
@@ -61,7 +61,7 @@ class Provider:
 
 
 def find(name: str) -> Provider:
-    """The provider of that name; an unknown one has the key that LiteLLM's naming would give."""
+    """The provider of that name; an unknown one is assumed to follow LiteLLM's naming of keys."""
     table = _table()
     if name in table:
         return table[name]
@@ -70,7 +70,7 @@ def find(name: str) -> Provider:
 
 
 def unknown(name: str) -> str | None:
-    """What to say of a provider that LiteLLM does not know; None if it does."""
+    """The warning about a provider that LiteLLM does not know; None if it does."""
     if name in _table():
         return None
     near = difflib.get_close_matches(name, _table(), n=2)

@@ -1,23 +1,24 @@
-"""How LiteLLM routes: `router_settings`, and what each entry of `model_list` says of its limits.
+"""How LiteLLM routes calls: its `router_settings`.
 
-LiteLLM's own defaults cost clients calls while a healthy deployment is there. Each choice here is
-one that a running proxy was seen to need; tests/test_routing.py shows them at work:
+LiteLLM's defaults lose calls even while a healthy deployment is available. Each choice here was
+made after a running proxy needed it; tests/test_routing.py shows them at work:
 
-- A retry draws again, and may draw the deployment that has just failed. So under simple-shuffle a
-  call goes on to the other deployments of its group, each once (weighted failover). None rests: a
-  few failures of a busy and healthy group would be enough to make all of them rest at once, and
-  clients would get 429 for that time. Rests are there for those who ask for them.
-- The other strategies know no such failover. There a deployment rests after its first failure, and
-  a group is its own first fallback: asked again, LiteLLM chooses among those that do not rest.
-  Where two fail at once a call may still be lost before both rest.
-- A call that LiteLLM itself turns away, over a limit or because all deployments rest, may count as
-  a failure of the deployment that the call then goes on to. So groups with limits do not rest for
-  failures, nor do groups with a fallback, nor under simple-shuffle those that are one.
-- With a single deployment a retry waits for some seconds. Where there is a fallback, the call goes
-  on to it at once, unless the router says how often to retry.
-- `rpm` and `tpm` by themselves only weigh. An explicit weight takes that from them, and a check
-  before each call makes limits of them. LiteLLM also derives a limit of calls at once from them,
-  which a 0 in its place undoes.
+- A retry picks a deployment anew, and may pick the one that has just failed. So with simple-shuffle
+  a call moves on to the other deployments of its group, each once (weighted failover). None of them
+  cools down: a few failures in a busy, healthy group would be enough to take all of them out at
+  once, and clients would get 429 for that time. Cooldowns are there for those who ask for them.
+- The other strategies have no such failover. There a deployment cools down after its first failure,
+  and a group is its own first fallback: asked again, LiteLLM picks among the deployments that are
+  not cooling down. If two fail at the same time, a call may still be lost before both are out.
+- A call that LiteLLM itself rejects, because it exceeds a limit or because all deployments are
+  cooling down, may count as a failure of the deployment that the call then moves on to. So groups
+  with limits do not cool down after failures, nor do groups with a fallback, nor, with
+  simple-shuffle, groups that are one.
+- With a single deployment, a retry waits for some seconds. If there is a fallback, the call moves
+  on to it at once, unless the router sets the number of retries.
+- `rpm` and `tpm` by themselves act as weights. An explicit weight overrides that, and a check
+  before each call turns them into limits. LiteLLM also derives a limit of parallel calls from them,
+  which an explicit 0 undoes.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,14 +32,14 @@ from function.gateways.litellm.groups import Group
 from function.gateways.litellm.variables import reference
 
 LITELLMS_ALLOWED_FAILURES: Final = 3
-"""Given as such, LiteLLM takes it for not given."""
+"""LiteLLM's default: if it is set to this, LiteLLM treats it as not set."""
 _LITELLMS_MAX_FALLBACKS: Final = 5
-"""How often LiteLLM goes on to another deployment or model if it is not told."""
+"""How many other deployments or models LiteLLM tries by default."""
 _MOST_FALLBACKS: Final = 32
-"""Each is a call within the one before it, and Python ends what is nested too deeply."""
+"""Each is a call nested in the one before it, and Python limits the depth of that."""
 _TLS: Final = {"ssl": True}
 _BACKOFF_SECONDS: Final = 8
-"""How long LiteLLM waits before it tries again, at most."""
+"""The longest that LiteLLM waits before a retry."""
 
 
 def generate(spec: Spec, found: Sequence[Group]) -> Manifest:
@@ -57,7 +58,7 @@ def generate(spec: Spec, found: Sequence[Group]) -> Manifest:
     if groups.shuffles(routing):
         settings["enable_weighted_failover"] = True
     else:
-        # LiteLLM would take '*' for what any model falls back to.
+        # LiteLLM would take '*' as the fallback of every model.
         again = [group.name for group in found if group.size > 1 and "*" not in group.name]
     if fallbacks := _fallbacks(routing, again):
         settings["fallbacks"] = fallbacks
@@ -73,7 +74,7 @@ def generate(spec: Spec, found: Sequence[Group]) -> Manifest:
 
 
 def longest_call(spec: Spec) -> int:
-    """How many seconds a call may last at one model, with all its retries."""
+    """How many seconds a call may take at one model, including its retries."""
     return max(
         seconds * (retries + 1) + _BACKOFF_SECONDS * retries
         for seconds, retries, _ in limits(spec.routing, spec.ai_models)
@@ -81,12 +82,12 @@ def longest_call(spec: Spec) -> int:
 
 
 def redis_cache(redis: Redis) -> Manifest:
-    """What the `cache_params` say of a Redis server."""
+    """The `cache_params` for a Redis server."""
     return {"type": "redis", **_server(redis), **(_TLS if redis.tls else {})}
 
 
 def _server(redis: Redis) -> Manifest:
-    """Where a Redis server is, and its password."""
+    """The address of a Redis server, and its password."""
     said: Manifest = {"host": redis.host, "port": 6379 if redis.port is None else redis.port}
     if redis.password_secret_ref is not None:
         said["password"] = reference(variables.REDIS_PASSWORD)
@@ -94,9 +95,9 @@ def _server(redis: Redis) -> Manifest:
 
 
 def _fallbacks(routing: Routing, again: Collection[str]) -> list[Manifest]:
-    """What is asked after a model has failed, by model; the order of the models has no meaning."""
+    """The models to try after a model has failed; the order of those that fail does not matter."""
     wanted: dict[str, list[str | Manifest]] = {
-        # With a parameter beside it LiteLLM does not take it for the group that has just failed.
+        # Without a parameter, LiteLLM would skip it as the group that has just failed.
         name: [{"model": name, "num_retries": routing.call_retries}]
         for name in again
     }

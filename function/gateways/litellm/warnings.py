@@ -1,4 +1,4 @@
-"""What to say of entries that LiteLLM may not be able to use. They are composed all the same."""
+"""Warnings about entries that LiteLLM may not be able to use. They are composed all the same."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -13,7 +13,7 @@ from function.text import first, shorten
 
 
 def of(spec: Spec, entries: Sequence[Entry]) -> list[Result]:
-    """What the user should look at in a spec that is composed, and what to know of it."""
+    """What the user should look at in a spec that is composed, or know about it."""
     sentences = dict.fromkeys(
         chain(_weights(spec), *map(_of_model, spec.ai_models), _slips(spec.ai_models))
     )
@@ -55,9 +55,9 @@ def _of_model(model: AIModel) -> Iterator[str]:
 
 
 def _slips(models: Iterable[AIModel]) -> Iterator[str]:
-    """Keys that LiteLLM does not know and that resemble one that it does.
+    """Unknown keys that resemble a known one.
 
-    Providers take more parameters than LiteLLM lists, and `info` may hold anything.
+    Providers accept more parameters than LiteLLM lists, and `info` may hold anything.
     """
     first_in = dict[tuple[str, str, str], str]()
     for model in models:
