@@ -10,7 +10,8 @@ one is stale.
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +38,23 @@ ROUTERS = ("modelrouter", "enterprise", "resilient", "self-hosted", "two-account
 HEADER = "# Generated from package/configuration/definition.yaml by: python -m tests.generate\n"
 
 
-def generate() -> dict[Path, str]:
-    """The generated files' whole texts."""
-    xrd = yaml.safe_load(SOURCE.read_text())
-    files = {CLAIMS: HEADER + yaml.dump(claims(xrd), Dumper=_Dumper, sort_keys=False, width=100)}
-    readme = _between_marks(README.read_text(), "fields", reference(xrd))
-    files[README] = _between_marks(readme, "providers", provider_table())
-    for copied, original in COPIES.items():
-        note = f"# A copy of {original.relative_to(ROOT)}, made by: python -m tests.generate\n"
-        files[copied] = note + original.read_text()
-    files[GOLDEN / "messages.txt"] = all_messages()
-    for name in ROUTERS:
-        files[GOLDEN / f"{name}.yaml"] = golden(EXAMPLES / f"{name}.yaml")
-    return files
+def claims_file() -> str:
+    """The file of the claims' definition."""
+    definition = claims(yaml.safe_load(SOURCE.read_text()))
+    return HEADER + yaml.dump(definition, Dumper=_Dumper, sort_keys=False, width=100)
+
+
+def readme() -> str:
+    """README.md with its tables as they should be."""
+    fields = reference(yaml.safe_load(SOURCE.read_text()))
+    text = _between_marks(README.read_text(), "fields", fields)
+    return _between_marks(text, "providers", provider_table())
+
+
+def copy_of(original: Path) -> str:
+    """A copy that says of which file it is one."""
+    note = f"# A copy of {original.relative_to(ROOT)}, made by: python -m tests.generate\n"
+    return note + original.read_text()
 
 
 def golden(example: Path) -> str:
@@ -170,6 +175,16 @@ def _between_marks(text: str, name: str, table: str) -> str:
     return pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text)
 
 
+FILES: dict[Path, Callable[[], str]] = {
+    CLAIMS: claims_file,
+    README: readme,
+    GOLDEN / "messages.txt": all_messages,
+    **{copied: partial(copy_of, original) for copied, original in COPIES.items()},
+    **{GOLDEN / f"{name}.yaml": partial(golden, EXAMPLES / f"{name}.yaml") for name in ROUTERS},
+}
+"""The generated files, and what makes the whole text of each."""
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes everything out: no anchors."""
 
@@ -178,5 +193,5 @@ class _Dumper(yaml.SafeDumper):
 
 
 if __name__ == "__main__":
-    for path, text in generate().items():
-        path.write_text(text)
+    for path, text in FILES.items():
+        path.write_text(text())

@@ -3,6 +3,8 @@
 import re
 import shutil
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,10 +45,10 @@ def one(folder: Path, kind: str) -> Manifest:
     return document
 
 
-@pytest.mark.parametrize("path", generate.generate(), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", generate.FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_generated_files_are_up_to_date(path: Path) -> None:
     """Else run: python -m tests.generate."""
-    assert path.read_text() == generate.generate()[path]
+    assert path.read_text() == generate.FILES[path]()
 
 
 @pytest.mark.parametrize("root", ROOTS)
@@ -70,6 +72,14 @@ def test_crossplane_builds_the_package(root: str, tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr
     assert package.stat().st_size > 0
+
+
+def test_the_wheel_says_that_it_is_typed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "function/py.typed" in archive.namelist()
 
 
 @pytest.mark.parametrize("root", ["configuration", "claims"])
@@ -110,8 +120,19 @@ def test_the_names_in_the_code_are_those_of_the_packages() -> None:
 
 # -- One truth: what the typed models take is what the definition takes
 
-XRD = yaml.safe_load(SOURCE.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-INPUT = one(PACKAGE / "function", "CustomResourceDefinition")["spec"]["versions"][0]["schema"]
+
+@pytest.fixture(scope="module")
+def definition() -> Manifest:
+    """The schema of the composite resource definition."""
+    return schema_of(yaml.safe_load(SOURCE.read_text()))
+
+
+def schema_of(document: Manifest) -> Manifest:
+    """The schema of a definition's only version."""
+    (version,) = document["spec"]["versions"]
+    schema: Manifest = version["schema"]["openAPIV3Schema"]
+    return schema
+
 
 OPEN = {"additionalProperties", "x-kubernetes-preserve-unknown-fields"}
 SAME = {
@@ -211,9 +232,9 @@ def described(schema: Manifest, path: str) -> Iterator[str]:
         yield from described(field.get("items", field), f"{path}.{name}")
 
 
-def test_the_models_take_what_the_definition_takes() -> None:
+def test_the_models_take_what_the_definition_takes(definition: Manifest) -> None:
     ours = Spec.model_json_schema(by_alias=True)
-    wanted = of_definition(XRD["properties"]["spec"])
+    wanted = of_definition(definition["properties"]["spec"])
     drop_bounds_of_sources(wanted)
     assert of_model(ours, ours["$defs"]) == wanted
 
@@ -226,25 +247,25 @@ def drop_bounds_of_sources(spec: Manifest) -> None:
 
 def test_the_model_of_the_input_takes_what_its_crd_takes() -> None:
     ours = of_model(Input.model_json_schema(by_alias=True), {})
-    wanted = of_definition(INPUT["openAPIV3Schema"])
+    wanted = of_definition(schema_of(one(PACKAGE / "function", "CustomResourceDefinition")))
     for envelope in ("apiVersion", "kind", "metadata"):
         del ours["properties"][envelope], wanted["properties"][envelope]
     del ours["properties"]["image"]["sentence"]
     assert ours == wanted
 
 
-def test_everything_in_the_spec_is_bounded() -> None:
-    assert not list(bounded(XRD["properties"]["spec"], "spec"))
+def test_everything_in_the_spec_is_bounded(definition: Manifest) -> None:
+    assert not list(bounded(definition["properties"]["spec"], "spec"))
 
 
-def test_every_field_is_described() -> None:
-    assert not list(described(XRD, ""))
+def test_every_field_is_described(definition: Manifest) -> None:
+    assert not list(described(definition, ""))
 
 
-def test_every_rule_has_a_message_beside_its_expression() -> None:
+def test_every_rule_has_a_message_beside_its_expression(definition: Manifest) -> None:
     """A result of the expression that has a newline is dropped, and then the message is shown."""
     text = SOURCE.read_text()
-    rules = list(all_rules(XRD))
+    rules = list(all_rules(definition))
     assert len(rules) > 20
     assert all(rule.get("message") for rule in rules)
     assert "\n" not in "".join(rule.get("messageExpression", "") for rule in rules)
@@ -259,10 +280,10 @@ def all_rules(schema: Any) -> Iterator[Manifest]:  # noqa: ANN401
             yield from all_rules(value)
 
 
-def test_every_status_field_that_is_written_is_in_the_definition() -> None:
+def test_every_status_field_that_is_written_is_in_the_definition(definition: Manifest) -> None:
     (rendered,) = render.render([ROOT / "examples" / "enterprise.yaml"])
     written = {key for key in rendered.xr["status"] if key != "conditions"}
-    assert written == set(XRD["properties"]["status"]["properties"])
+    assert written == set(definition["properties"]["status"]["properties"])
 
 
 def test_the_readme_explains_every_reason() -> None:

@@ -17,7 +17,7 @@ from crossplane.function.proto.v1beta1 import run_function_pb2_grpc as grpcv1bet
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from tests.support.authority import Authority
+from tests.support.authority import Authority, secure_channel
 from tests.support.processes import modelrouter, running
 from tests.support.world import router
 
@@ -97,17 +97,6 @@ def test_the_size_of_messages_is_limited_by_its_flag(limit: str, taken: bool) ->
 
 
 # -- mTLS
-
-
-def secure_channel(address: str, folder: Path, *, with_certificate: bool = True) -> grpc.Channel:
-    """A client that presents the folder's certificate, and trusts its authority."""
-    root, key, certificate = (
-        (folder / name).read_bytes() for name in ("ca.crt", "tls.key", "tls.crt")
-    )
-    own = (key, certificate) if with_certificate else (None, None)
-    credentials = grpc.ssl_channel_credentials(root, *own)
-    options = [("grpc.ssl_target_name_override", "fn")]
-    return grpc.secure_channel(address, credentials, options=options)
 
 
 def test_serves_whom_its_authority_knows_and_no_one_else(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Certificates for tests of servers that encrypt."""
+"""Certificates for tests of servers that encrypt, and clients that present them."""
 
 import datetime as dt
 from pathlib import Path
 
+import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -56,6 +57,17 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(self.host)]), critical=False)
             .sign(self.key, hashes.SHA256())
         )
+
+
+def secure_channel(address: str, folder: Path, *, with_certificate: bool = True) -> grpc.Channel:
+    """A client that presents the folder's certificate, and trusts its authority."""
+    root, key, certificate = (
+        (folder / name).read_bytes() for name in ("ca.crt", "tls.key", "tls.crt")
+    )
+    own = (key, certificate) if with_certificate else (None, None)
+    credentials = grpc.ssl_channel_credentials(root, *own)
+    options = [("grpc.ssl_target_name_override", "fn")]
+    return grpc.secure_channel(address, credentials, options=options)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -1,423 +1,130 @@
-"""Builds and runs what a Dockerfile says, without a Docker engine.
+"""Builds a Dockerfile with buildah, which needs neither a container engine nor an image registry.
 
-A stage is a folder with a root file system in it, and `chroot` does what a container's start would.
-The Debian base image is made by debootstrap from Debian's archive. The distroless one is put
-together from the same Debian packages as its project lists; it lacks what no instruction or test
-needs: the certificate bundle and the dynamic linker's cache. The two are kept in the tools cache.
-
-Everything is mounted in a mount namespace that ends with the process it was made for: nothing is
-left to unmount, whatever happens.
+Stand-ins made of the same Debian packages replace the base images that the Dockerfile names:
+debootstrap makes one, distroless.Dockerfile the other. Both are kept in the tools cache.
 """
 
 import json
 import os
 import platform
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
 from tests.support import tools
+from tests.support.container import Image
 
-RELEASES = {"12": "bookworm", "13": "trixie"}
-
-DISTROLESS = {
-    # github.com/GoogleContainerTools/distroless: {static,base,cc,python3}/config.bzl.
-    "13": (
-        *("base-files", "netbase", "tzdata", "tzdata-legacy", "media-types"),
-        *("libc6", "libssl3t64", "libzstd1", "zlib1g"),
-        *("libgomp1", "libstdc++6", "libgcc-s1", "gcc-14-base"),
-        *("libbz2-1.0", "libdb5.3t64", "libexpat1", "liblzma5", "libsqlite3-0", "libuuid1"),
-        *("libncursesw6", "libtinfo6", "libcom-err2", "libcrypt1", "libc-bin"),
-        *("libgssapi-krb5-2", "libk5crypto3", "libkeyutils1", "libkrb5-3", "libkrb5support0"),
-        *("libnsl2", "libreadline8t64", "libtirpc3t64", "libffi8"),
-        *("libpython3.13-minimal", "libpython3.13-stdlib", "python3.13-minimal", "python3.13-venv"),
-    ),
+STAND_INS = {
+    "debian:13-slim": "debian",
+    "gcr.io/distroless/python3-debian13:nonroot": "distroless",
 }
-USERS = (
-    ("root", 0, "/root"),
-    ("nobody", 65534, "/nonexistent"),
-    ("nonroot", 65532, "/home/nonroot"),
-)
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# How this machine reaches package registries. Where a value names files they are lent as well, in
-# a place of their own: a build may install what has the same path.
-HANDED_OVER = re.compile(
-    r"PIP_\w+|(https?|all|no)_proxy|SSL_CERT_FILE|(REQUESTS|CURL)_CA_BUNDLE", re.IGNORECASE
-)
-LENT = "/lent"
-MINUTES = 60.0
-
-# Becomes the command given, with mounts of its own in ROOT: the `unshare` before it sees to that.
-# WRITABLE: whether ROOT may be written to; if so it also has this machine's network settings, and
-# in LENT the paths that LEND names.
-ENTER = """
-set -e
-bind() {
-    mkdir -p "${2%/*}"
-    if [ -d "$1" ]; then mkdir -p "$2"; else : >>"$2"; fi
-    mount --bind "$1" "$2"
-}
-# A root can be made read-only by itself only where it is a mount.
-mount --bind "$ROOT" "$ROOT"
-mount -t tmpfs -o mode=755 tmpfs "$ROOT/dev"
-for device in null zero full random urandom; do bind "/dev/$device" "$ROOT/dev/$device"; done
-ln -s /proc/self/fd "$ROOT/dev/fd"
-mount -t proc proc "$ROOT/proc"
-if [ "$WRITABLE" = yes ]; then
-    for path in /etc/resolv.conf /etc/hosts; do bind "$path" "$ROOT$path"; done
-    for path in $LEND; do bind "$path" "$ROOT$LENT$path"; done
-else
-    mount -o remount,bind,ro "$ROOT"
-fi
-exec "$@"
-"""
-
-
-class DockerfileError(Exception):
-    """The Dockerfile says what this module cannot do."""
+RELEASE = "trixie"
+DISTROLESS = Path(__file__).with_name("distroless.Dockerfile")
+CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class BuildError(Exception):
     """A command of the build failed; the text has its output."""
 
 
-@dataclass(frozen=True)
-class Image:
-    """A root file system and how to start it."""
+class Builder:
+    """buildah, with its whole store in a scratch folder."""
 
-    root: Path
-    env: Mapping[str, str] = field(default_factory=lambda: {"PATH": PATH})
-    workdir: str = "/"
-    user: str = "0:0"
-    entrypoint: tuple[str, ...] = ()
-    ports: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self._lent = _lend(scratch / "pip.conf")
 
-    def run(self, *command: str, user: str = "") -> subprocess.CompletedProcess[str]:
-        """Runs a command in a container of this image, its root read-only, and waits for it."""
-        return subprocess.run(
-            self._container(command, user or self.user),
-            env=dict(self.env),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=MINUTES,
-            check=False,
-        )
+    def __call__(self, *arguments: str | Path) -> str:
+        """Runs a buildah command and returns what it prints."""
+        # The vfs driver works on any kernel and any file system.
+        store = [f"--root={self.scratch}/store", f"--runroot={self.scratch}/run"]
+        return _call("buildah", "--storage-driver=vfs", *store, *arguments)
 
-    @contextmanager
-    def start(
-        self, *arguments: str, log: Path, user: str = ""
-    ) -> Iterator[subprocess.Popen[bytes]]:
-        """The entry point in a container of this image, its root read-only, until the block ends.
+    def build(self, dockerfile: Path) -> str:
+        """Builds a Dockerfile, with its folder as the context; returns the image's ID."""
+        stand_ins = []
+        for reference in re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.MULTILINE):
+            # A digest pins what is pulled, and nothing is pulled here.
+            name = reference.partition("@")[0]
+            if name in STAND_INS:
+                image = self._stand_in(STAND_INS[name])
+                stand_ins.append(f"--build-context={reference}=container-image://{image}")
+            elif name != "scratch":
+                raise BuildError(f"tests/support/image.py has no stand-in for {reference}")
+        flags = ["--quiet", "--pull=never", "--isolation=chroot", *stand_ins, *self._lent]
+        return self("build", *flags, f"--file={dockerfile}", dockerfile.parent)
 
-        The process is the entry point's own, not that of a helper.
-        """
-        command = (*self.entrypoint, *arguments)
-        with (
-            log.open("wb") as output,
-            subprocess.Popen(
-                self._container(command, user or self.user),
-                env=dict(self.env),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            ) as process,
-        ):
-            try:
-                yield process
-            finally:
-                process.kill()
+    def unpacked(self, image: str) -> Image:
+        """An image that containers can be started from."""
+        root = self("mount", self("from", "--pull=never", image))
+        config = json.loads(self("inspect", "--type=image", image))["OCIv1"]["config"]
+        return Image(Path(root), config, self.scratch)
 
-    def _container(self, command: Sequence[str], user: str) -> list[str]:
-        """The command line of a container: its own mounts, no capabilities, none to be gained."""
-        uid, _, gid = user.partition(":")
-        # A caller without namespaces of its own: only the root, the folder and the user change.
-        inside = ["unshare", f"--root={self.root}", f"--wd={self.workdir}"]
-        inside += [f"--setgid={gid or uid}", f"--setuid={uid}"]
-        return [
-            *_enter(self.root, writable=False),
-            *("setpriv", "--no-new-privs", "--clear-groups", *inside, *command),
-        ]
+    def _stand_in(self, name: str) -> str:
+        """The tag of a stand-in, which is made only if the cache has none of this recipe."""
+        tag = f"localhost/{name}:stand-in"
+        if self("images", "--quiet", "--filter", f"reference={tag}"):
+            return tag
+        recipe = sha256(f"{RELEASE}\n{DISTROLESS.read_text()}".encode()).hexdigest()[:12]
+        archive = tools.CACHE / "image" / f"{name}-{platform.machine()}-{recipe}.tar"
+        if archive.exists():
+            self("pull", "--quiet", f"docker-archive:{archive}")
+            return tag
+        self("tag", self._debian() if name == "debian" else self.build(DISTROLESS), tag)
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        # Another run may be doing the same; whole files replace each other.
+        with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+            new = Path(folder, archive.name)
+            self("push", "--quiet", tag, f"docker-archive:{new}:{tag}")
+            new.replace(archive)
+        return tag
+
+    def _debian(self) -> str:
+        container = self("from", "scratch")
+        root = self("mount", container)
+        _call("debootstrap", "--variant=minbase", RELEASE, root)
+        shutil.rmtree(Path(root, "var/cache/apt/archives"))
+        return self("commit", "--quiet", "--rm", container)
 
 
-def build(dockerfile: Path, scratch: Path) -> Image:
-    """Carries out a Dockerfile, its folder being the context, and returns its last stage.
+def _lend(pip_conf: Path) -> list[str]:
+    """The flags that let a build's commands reach package registries as this machine does.
 
-    Raises:
-        BuildError: a command of it failed.
-        DockerfileError: it has an instruction that is not known here.
+    buildah itself passes on the variables of proxies; pip's variables become its configuration
+    file. Files are lent in a folder that no package uses, and none of this enters an image.
     """
-    context = _Context(dockerfile.parent)
-    stages: dict[str, Image] = {}
-    image: Image | None = None
-    for line in _lines(dockerfile.read_text()):
-        word, _, rest = line.partition(" ")
-        if word == "FROM":
-            # FROM image AS name
-            reference, *name = rest.split()
-            key = name[1] if name else str(len(stages))
-            image = stages[key] = _base(reference, scratch / f"stage-{len(stages)}")
-            continue
-        if image is None or word not in INSTRUCTIONS:
-            raise DockerfileError(f"tests/support/image.py does not know: {line}")
-        image = INSTRUCTIONS[word](image, rest, _Sources(context, stages))
-        stages[next(reversed(stages))] = image
-    if image is None:
-        raise DockerfileError("the Dockerfile has no FROM")
-    return image
-
-
-class _Context:
-    """The build context: a folder, less what its .dockerignore names."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        ignore = folder / ".dockerignore"
-        lines = ignore.read_text().splitlines() if ignore.exists() else []
-        patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-        self._rules = [
-            (not pattern.startswith("!"), re.compile(_regex(pattern.removeprefix("!").strip("/"))))
-            for pattern in patterns
-        ]
-
-    def has(self, path: Path) -> bool:
-        """Whether the engine would be sent the file. The last rule that matches it decides."""
-        relative = str(path.relative_to(self.folder))
-        ignored = False
-        for ignores, pattern in self._rules:
-            if pattern.fullmatch(relative):
-                ignored = ignores
-        return not ignored
-
-
-def _regex(pattern: str) -> str:
-    """A pattern of a .dockerignore as a regular expression; it matches what is below, too."""
-    parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    split = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    return "".join(parts.get(part, re.escape(part)) for part in split) + "(?:/.*)?"
-
-
-@dataclass(frozen=True)
-class _Sources:
-    """Where COPY may copy from."""
-
-    context: _Context
-    stages: Mapping[str, Image]
-
-
-def _lines(text: str) -> Iterator[str]:
-    """The instructions of a Dockerfile, each on one line, without comments."""
-    kept = [
-        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
-    ]
-    joined = re.sub(r"\\\n\s*", "", "\n".join(kept))
-    for line in joined.splitlines():
-        word, _, rest = line.strip().partition(" ")
-        yield f"{word.upper()} {rest.strip()}"
-
-
-def _run(image: Image, rest: str, _: _Sources) -> Image:
-    if rest.startswith(("--", "[", "<<")):
-        raise DockerfileError(f"tests/support/image.py knows only the shell's form of RUN: {rest}")
-    _inside(image, rest)
-    return image
-
-
-def _copy(image: Image, rest: str, sources: _Sources) -> Image:
-    words = shlex.split(rest)
-    flags = [word for word in words if word.startswith("--")]
-    *names, destination = (word for word in words if word not in flags)
-    target = image.root / _absolute(image, destination).lstrip("/")
-    stage = ""
-    for flag in flags:
-        if not flag.startswith("--from="):
-            raise DockerfileError(f"tests/support/image.py does not know COPY {flag}")
-        stage = flag.removeprefix("--from=")
-    for name in names:
-        if stage:
-            source = sources.stages[stage].root / name.lstrip("/")
-            ignored = None
-        else:
-            source = sources.context.folder / name
-            ignored = _ignored(sources.context)
-        if not source.exists() or (
-            ignored and source.is_file() and not sources.context.has(source)
-        ):
-            raise BuildError(f"COPY {name}: not in the {'stage' if stage else 'context'}")
-        if source.is_dir():
-            # Like the engine: what is in the folder, not the folder.
-            shutil.copytree(source, target, symlinks=True, ignore=ignored, dirs_exist_ok=True)
-        else:
-            into = target / source.name if destination.endswith("/") else target
-            into.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, into)
-    return image
-
-
-def _ignored(context: _Context) -> Callable[[str, list[str]], list[str]]:
-    # Of a folder that is ignored some file may not be: only files are asked about.
-    def ignored(folder: str, names: list[str]) -> list[str]:
-        paths = [Path(folder, name) for name in names]
-        return [path.name for path in paths if not path.is_dir() and not context.has(path)]
-
-    return ignored
-
-
-def _absolute(image: Image, path: str) -> str:
-    return os.path.normpath(Path(image.workdir) / path)
-
-
-def _workdir(image: Image, rest: str, _: _Sources) -> Image:
-    workdir = _absolute(image, rest)
-    (image.root / workdir.lstrip("/")).mkdir(parents=True, exist_ok=True)
-    return replace(image, workdir=workdir)
-
-
-def _pairs(rest: str) -> dict[str, str]:
-    return dict(word.split("=", 1) for word in shlex.split(rest))
-
-
-INSTRUCTIONS: dict[str, Callable[[Image, str, _Sources], Image]] = {
-    "RUN": _run,
-    "COPY": _copy,
-    "WORKDIR": _workdir,
-    "ENV": lambda image, rest, _: replace(image, env={**image.env, **_pairs(rest)}),
-    "LABEL": lambda image, rest, _: replace(image, labels={**image.labels, **_pairs(rest)}),
-    "USER": lambda image, rest, _: replace(image, user=rest),
-    "EXPOSE": lambda image, rest, _: replace(image, ports=(*image.ports, *rest.split())),
-    "ENTRYPOINT": lambda image, rest, _: replace(image, entrypoint=tuple(json.loads(rest))),
-}
-"""What each instruction makes of the image so far. FROM is the loop's own."""
-
-
-def _base(reference: str, root: Path) -> Image:
-    """An image that a stage starts from."""
-    if found := re.fullmatch(r"debian:(\d+)-slim", reference):
-        return _debian(found[1], root)
-    if found := re.fullmatch(r"\S+/distroless/python3-debian(\d+):nonroot", reference):
-        return _distroless(found[1], root)
-    raise DockerfileError(f"tests/support/image.py cannot make the base image {reference}")
-
-
-def _debian(version: str, root: Path) -> Image:
-    release = RELEASES[version]
-
-    def make(root: Path) -> None:
-        _call("debootstrap", "--variant=minbase", release, str(root))
-        shutil.rmtree(root / "var/cache/apt/archives")
-
-    _cached(f"debian-{version}", release, root, make)
-    return Image(root)
-
-
-def _distroless(version: str, root: Path) -> Image:
-    packages = DISTROLESS[version]
-
-    def make(root: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=root.parent) as folder:
-            debian = _debian(version, Path(folder, "debian"))
-            # Unpacked, not installed: what a package's scripts would do is not in the image.
-            _inside(
-                debian,
-                "mkdir /debs /new && cd /debs && apt-get update"
-                f" && apt-get download {' '.join(packages)}"
-                # The links /bin, /lib and so on come first.
-                " && for deb in base-files_*.deb *.deb; do dpkg-deb --extract $deb /new; done",
-            )
-            shutil.copytree(debian.root / "new", root, symlinks=True, dirs_exist_ok=True)
-        interpreter = min((root / "usr/bin").glob("python3.*")).name
-        for alias in ("python", "python3"):
-            (root / "usr/bin" / alias).symlink_to(f"/usr/bin/{interpreter}")
-        users = [f"{name}:x:{uid}:{uid}:{name}:{home}:/sbin/nologin" for name, uid, home in USERS]
-        groups = [f"{name}:x:{uid}:" for name, uid, _ in USERS]
-        for file, lines in (("passwd", users), ("group", groups)):
-            (root / "etc" / file).write_text("".join(f"{line}\n" for line in lines))
-        home = root / "home/nonroot"
-        home.mkdir(mode=0o700, parents=True)
-        os.chown(home, 65532, 65532)
-        for folder in ("dev", "proc", "sys", "tmp"):
-            (root / folder).mkdir(exist_ok=True)
-        (root / "tmp").chmod(0o1777)
-
-    _cached(f"distroless-python3-{version}", " ".join(packages), root, make)
-    env = {"PATH": PATH, "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt", "LANG": "C.UTF-8"}
-    return Image(root, env=env, workdir="/home/nonroot", user="65532")
-
-
-def _cached(name: str, recipe: str, root: Path, make: Callable[[Path], None]) -> None:
-    """Unpacks a root file system that is made only if the cache has none by this recipe."""
-    digest = sha256(recipe.encode()).hexdigest()[:12]
-    archive = tools.CACHE / "image" / f"{name}-{platform.machine()}-{digest}.tar"
-    root.mkdir(parents=True)
-    root.chmod(0o755)
-    if archive.exists():
-        _call("tar", "--extract", f"--file={archive}", f"--directory={root}", "--numeric-owner")
-        return
-    make(root)
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    # Others may be at the same; whole files replace each other.
-    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
-        new = Path(folder, archive.name)
-        _call("tar", "--create", f"--file={new}", f"--directory={root}", "--numeric-owner", ".")
-        new.replace(archive)
-
-
-def _inside(image: Image, script: str) -> None:
-    """Runs a script in an image that is being built, as root and with this machine's network."""
-    handed = {name: value for name, value in os.environ.items() if HANDED_OVER.fullmatch(name)}
-    lend = {word for value in handed.values() for word in value.split() if _is_path(word)}
-    for name, value in handed.items():
-        words = (LENT + word if word in lend else word for word in value.split())
-        handed[name] = " ".join(words)
-    _call(
-        *_enter(image.root, writable=True, lend=sorted(lend)),
-        *("chroot", str(image.root), "/bin/sh", "-c", 'cd "$0" && eval "$1"'),
-        *(image.workdir, script),
-        env={"DEBIAN_FRONTEND": "noninteractive", **handed, **image.env},
-    )
-
-
-def _is_path(word: str) -> bool:
-    return word.startswith("/") and Path(word).exists()
-
-
-def _enter(root: Path, *, writable: bool, lend: Sequence[str] = ()) -> list[str]:
-    """The start of a command line that runs the rest of it with mounts of its own."""
-    settings = {
-        "ROOT": str(root),
-        "WRITABLE": "yes" if writable else "no",
-        "LENT": LENT,
-        "LEND": " ".join(lend),
+    options = {
+        name.removeprefix("PIP_").lower().replace("_", "-"): value
+        for name, value in os.environ.items()
+        if name.startswith("PIP_")
     }
-    assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    namespaces = ["--mount", "--propagation=private"]
-    if writable:
-        # All that a build's command leaves running ends with it.
-        namespaces += ["--pid", "--fork", "--kill-child"]
-    return ["unshare", *namespaces, "sh", "-c", assignments + ENTER, "sh"]
+    for name in CERTIFICATES:
+        if name in os.environ:
+            options.setdefault("cert", os.environ[name])
+    lines, lent = ["[global]"], {str(pip_conf): "/etc/pip.conf"}
+    for option, value in options.items():
+        words = value.split()
+        files = {word: f"/lent{word}" for word in words if word[0] == "/" and Path(word).exists()}
+        lines.append(f"{option} = {' '.join(files.get(word, word) for word in words)}")
+        lent |= files
+    pip_conf.write_text("".join(f"{line}\n" for line in lines))
+    return [f"--volume={path}:{inside}:ro" for path, inside in lent.items()]
 
 
-def _call(*command: str, env: Mapping[str, str] | None = None) -> None:
+def _call(*command: str | Path) -> str:
     """Runs a command. The text of its error names the last argument, which says the most."""
     done = subprocess.run(
         command,
-        env=None if env is None else dict(env),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
-        timeout=10 * MINUTES,
+        timeout=600,
         check=False,
     )
     if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-30:])
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
         raise BuildError(f"{command[0]} ... {command[-1]}: exit status {done.returncode}\n{tail}")
+    return done.stdout.strip()
