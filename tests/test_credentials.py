@@ -60,22 +60,48 @@ def present(answer: Response) -> tuple[str, str, str]:
 # -- Names of variables
 
 
-def test_a_variable_keeps_litellms_name_where_no_one_else_reads_it() -> None:
-    answer = reconciled(aiModels=[{"name": "openai/a"}, {"name": "azure/b"}])
+@pytest.mark.parametrize("other", ["openai/b", "text-completion-openai/b"])
+def test_a_variable_keeps_litellms_name_while_all_entries_own_it(other: str) -> None:
+    answer = reconciled(aiModels=[{"name": "openai/a"}, {"name": other}])
     assert env(answer)["OPENAI_API_KEY"] == ("litellm-secrets", "OPENAI_API_KEY")
-    assert env(answer)["AZURE_API_KEY"] == ("litellm-secrets", "AZURE_API_KEY")
-    assert params(answer)["openai/a"] == {"model": "openai/a"}
+    assert "api_key" not in params(answer)["openai/a"]
 
 
-def test_a_variable_that_another_provider_would_read_has_a_name_that_nothing_reads() -> None:
-    """LiteLLM sends OPENAI_API_KEY to cerebras where cerebras' own key is missing."""
-    answer = reconciled(aiModels=[{"name": "openai/a"}, {"name": "cerebras/b"}])
-    assert "OPENAI_API_KEY" not in env(answer)
+@pytest.mark.parametrize("other", ["cerebras/b", "azure/b", "ollama/b", "unknown-provider/b"])
+def test_a_variable_that_an_entry_does_not_own_has_a_name_that_nothing_reads(other: str) -> None:
+    """Whatever LiteLLM does with OPENAI_API_KEY on some kind of call, it is not there."""
+    base = "https://mine.example.com"
+    answer = reconciled(aiModels=[{"name": "openai/a"}, {"name": other, "apiBase": base}])
     private = "OPENAI_API_KEY.litellm-secrets"
     assert env(answer)[private] == ("litellm-secrets", "OPENAI_API_KEY")
     assert params(answer)["openai/a"]["api_key"] == f"os.environ/{private}"
-    assert env(answer)["CEREBRAS_API_KEY"] == ("litellm-secrets", "CEREBRAS_API_KEY")
-    assert "api_key" not in params(answer)["cerebras/b"]
+    assert not providers.key_variables() & env(answer).keys()
+
+
+def test_a_base_from_a_secret_is_never_empty_for_litellm() -> None:
+    """Without a base, LiteLLM sends what it takes for an open model of Azure's to OpenAI."""
+    answer = reconciled(aiModels=[{"name": "azure/mistral-large-latest"}, {"name": "cerebras/a"}])
+    base = params(answer)["azure/mistral-large-latest"]["api_base"]
+    container = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"][
+        "containers"
+    ][0]
+    values = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert values[base.removeprefix("os.environ/")] == "$(AZURE_API_BASE.litellm-secrets)"
+    order = list(values)
+    assert order.index("AZURE_API_BASE.litellm-secrets") < order.index(
+        base.removeprefix("os.environ/")
+    )
+
+
+def test_an_endpoint_that_no_one_gives_is_refused() -> None:
+    source = {"source": "WorkloadIdentity"}
+    answer = World(router(aiModels=[{"name": "azure/a", "credentials": source}])).reconcile()
+    assert answer.refusal is not None
+    assert (answer.refusal.reason, answer.refusal.message) == (
+        names.REASON_BASE_MISSING,
+        "spec.aiModels[0].apiBase is missing: 'azure' has no endpoint of its own, and no Secret "
+        "gives one; set the URL of your endpoint.",
+    )
 
 
 def test_two_accounts_of_one_provider_have_variables_of_their_own() -> None:

@@ -23,7 +23,7 @@ _URL: Final = re.compile(
 
 
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "name": ("model",),
+    "name": ("model", "custom_llm_provider"),
     "api_base": ("api_base", "base_url"),
     "api_version": ("api_version",),
 }

@@ -146,8 +146,8 @@ def _own(observed: Objects, router: Router, selectors: Mapping[str, ResourceSele
 
 def _own_keys(plan: Plan, seen: Seen) -> frozenset[SecretKey]:
     """The keys of users' Secrets that the gateway itself needs: not one that is generated."""
-    if names.RESOURCE_MASTER_KEY in seen.own and master_key.is_named(plan):
-        return plan.own_keys - {plan.master_key}
+    if names.RESOURCE_MASTER_KEY in seen.own:
+        return plan.own_keys - {plan.generated_key}
     return plan.own_keys
 
 

@@ -53,12 +53,8 @@ def is_wanted(plan: Plan, readable: SecretValues, *, observed: bool) -> bool:
     """
     if plan.router.spec.auth.master_key_secret_ref is None:
         return True
-    return observed and (is_named(plan) or not readable.has(plan.master_key))
-
-
-def is_named(plan: Plan) -> bool:
-    """Whether the gateway reads its master key from the Secret of a generated key."""
-    return plan.master_key.secret == plan.generated_key.secret
+    named = plan.master_key.secret == plan.generated_key.secret
+    return observed and (named or not readable.has(plan.master_key))
 
 
 def read(

@@ -21,7 +21,11 @@ def composed(
     shown = (
         conditions.configured(plan.results),
         presence.condition(found.whole),
-        conditions.available(deployment),
+        conditions.available(
+            deployment,
+            resources[names.RESOURCE_SERVICE].manifest,
+            observed.own.get(names.RESOURCE_SERVICE),
+        ),
         conditions.rolled_out(resources[names.RESOURCE_DEPLOYMENT].manifest, deployment),
     )
     return Response(

@@ -6,6 +6,7 @@ from typing import Any
 from function import names
 from function.call import Condition, Manifest, Result, conditions_of
 from function.observed.deployment import ObservedDeployment
+from function.resources.service import serves
 
 
 def configured(results: Sequence[Result]) -> Condition:
@@ -19,8 +20,35 @@ def not_configured(reason: str, message: str) -> Condition:
     return Condition(names.CONFIGURED, "False", reason, message)
 
 
-def available(observed: ObservedDeployment | None) -> Condition:
-    """Available: whether the gateway can be called."""
+def available(
+    observed: ObservedDeployment | None,
+    desired_service: Manifest,
+    service: Mapping[str, Any] | None,
+) -> Condition:
+    """Available: whether the gateway can be called.
+
+    Args:
+        observed: its Deployment, if there is one.
+        desired_service: its Service as it is composed.
+        service: its Service, if there is one.
+    """
+    if service is not None and not serves(desired_service, service):
+        name, port = (
+            desired_service["metadata"]["name"],
+            desired_service["spec"]["ports"][0]["port"],
+        )
+        return Condition(
+            names.AVAILABLE,
+            "False",
+            names.REASON_SERVICE_CHANGED,
+            f"Service '{name}' does not serve port {port}: if that lasts, someone has edited it; "
+            "delete it, and it is composed again.",
+        )
+    return running(observed)
+
+
+def running(observed: ObservedDeployment | None) -> Condition:
+    """Available, as far as the Deployment tells."""
     match observed and observed.available:
         case None:
             return Condition(
@@ -71,7 +99,7 @@ def while_refused(observed: ObservedDeployment | None) -> tuple[Condition, ...]:
         "The current spec was rejected (see Configured); the previous configuration keeps running."
     )
     stale = Condition(names.ROLLED_OUT, "False", names.REASON_REFUSED, message)
-    return available(observed), stale
+    return running(observed), stale
 
 
 def repeated(kind: str, composite: Mapping[str, Any]) -> tuple[Condition, ...]:

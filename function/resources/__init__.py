@@ -20,10 +20,9 @@ KINDS: Final[Mapping[str, ComposedKind]] = {
 
 def build(plan: Plan, observed: Observed) -> dict[str, DesiredResource]:
     """The composed resources that the router wants, by name."""
-    return {
-        name: DesiredResource(
-            KINDS[name].build(plan, observed),
-            ready=name in observed.own and KINDS[name].is_ready(observed.own[name]),
-        )
-        for name in observed.wanted
-    }
+    resources = {}
+    for name in observed.wanted:
+        desired, own = KINDS[name].build(plan, observed), observed.own.get(name)
+        ready = own is not None and KINDS[name].is_ready(desired, own)
+        resources[name] = DesiredResource(desired, ready)
+    return resources

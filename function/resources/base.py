@@ -43,7 +43,7 @@ class ComposedKind(ABC):
         """Whether the router wants the object."""
         return True
 
-    def is_ready(self, observed: Mapping[str, Any]) -> bool:  # noqa: ARG002
+    def is_ready(self, desired: Manifest, observed: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Whether the observed object is ready. What no controller works on is ready at once."""
         return True
 

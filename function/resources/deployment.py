@@ -23,7 +23,7 @@ class Deployment(ComposedKind):
     api_version = "apps/v1"
     kind = "Deployment"
 
-    def is_ready(self, observed: Mapping[str, Any]) -> bool:
+    def is_ready(self, desired: Manifest, observed: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Whether the gateway can be called: while a rotation rolls, it can."""
         return ObservedDeployment(observed).available is True
 

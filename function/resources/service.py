@@ -1,5 +1,8 @@
 """The Service in front of the gateway's pods."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from function import names
 from function.api import Router
 from function.call import Manifest
@@ -14,6 +17,10 @@ class Service(ComposedKind):
     name = names.RESOURCE_SERVICE
     api_version = "v1"
     kind = "Service"
+
+    def is_ready(self, desired: Manifest, observed: Mapping[str, Any]) -> bool:
+        """Whether it can be called at the port that the status names."""
+        return serves(desired, observed)
 
     def body(self, plan: Plan, observed: Observed) -> Manifest:  # noqa: ARG002
         """One port, to the pods that this function composed."""
@@ -36,3 +43,13 @@ class Service(ComposedKind):
 def url(router: Router) -> str:
     """The gateway's base URL in the cluster, to which a client adds /v1."""
     return f"http://{router.name}.{router.namespace}.svc:{router.spec.port}"
+
+
+def serves(desired: Manifest, observed: Mapping[str, Any]) -> bool:
+    """Whether the observed Service has the desired ports.
+
+    If someone edits a port's number, no apply repairs it: Kubernetes merges ports by their number,
+    so the desired port would be added beside the edited one, and is rejected for having its name.
+    """
+    numbers = {port.get("port") for port in (observed.get("spec") or {}).get("ports") or []}
+    return all(port["port"] in numbers for port in desired["spec"]["ports"])

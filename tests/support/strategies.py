@@ -43,7 +43,7 @@ def _with_sense(model: dict[str, Any]) -> dict[str, Any]:
 models = st.fixed_dictionaries(
     {"name": st.builds("{}/{}".format, _provider, _model_id)},
     optional={
-        "alias": st.from_regex(r"[!-~]([ -~]{0,10}[!-~])?", fullmatch=True),
+        "alias": st.from_regex(r"[!-)+-~]([ -)+-~]{0,10}[!-)+-~])?", fullmatch=True),
         "apiBase": st.builds(
             "http{}://{}:{}/v1".format, st.sampled_from(["", "s"]), _word, st.integers(1, 65535)
         ),

@@ -1,10 +1,17 @@
 """How credentials reach LiteLLM, so that each is sent to its own provider only.
 
-LiteLLM reads keys from the environment, and if a provider's own key is missing it sends another's:
-OPENAI_API_KEY goes to some seventy third parties. So a variable keeps LiteLLM's own name only if no
-other model of the router would read it. Otherwise it gets a name that nothing reads, and each model
-that it is meant for refers to it in its own parameters. A missing key is then simply missing: there
-is nothing else for LiteLLM to find.
+LiteLLM reads keys from the environment, and on many kinds of call it sends a provider the key of
+another: OPENAI_API_KEY goes to some seventy third parties. So a key is not left where LiteLLM looks
+for keys. It is in a variable whose name nothing reads, and the entries that it is meant for refer
+to it in their own parameters. A missing key is then simply missing: there is nothing else for
+LiteLLM to find.
+
+A variable keeps LiteLLM's own name only if that cannot send it astray: if all entries of the router
+own it, or, for one that no parameter stands for, if no other entry's provider reads it on any kind
+of call. A provider that is unknown, or could not be recorded, counts as one that reads everything.
+
+A base URL decides where prompts and keys go, and for some providers LiteLLM calls another's host
+without one. So these get their base as a parameter that is never empty.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,6 +31,10 @@ DEFAULT_SECRET: Final = "litellm-secrets"  # noqa: S105  # A Secret's name.
 """The Secret of the credentials where the router names none."""
 
 
+DUMMY_KEY: Final = "none"
+"""The key for a server that wants none, where LiteLLM insists on one."""
+
+
 @dataclass(frozen=True)
 class Access:
     """How the credentials of one entry reach its provider.
@@ -32,11 +43,13 @@ class Access:
         needs: the keys that a call needs. None: no key, or none that comes from a Secret.
         params: what the entry's `litellm_params` say of credentials.
         variables: names of the environment, and the keys of Secrets that they hold.
+        copies: names of the environment, and the variables whose values they copy.
     """
 
     needs: Needs | None
     params: Manifest
     variables: dict[str, SecretKey]
+    copies: dict[str, str]
 
 
 def read(spec: Spec) -> list[tuple[AIModel, Access]]:
@@ -53,7 +66,7 @@ def read(spec: Spec) -> list[tuple[AIModel, Access]]:
     public = _public(entries)
     given = frozenset(variable.name for variable in spec.deployment.env)
     for entry in entries:
-        _check_base(entry)
+        _check_base(entry, given)
     return [(entry.model, _access(entry, public, given)) for entry in entries]
 
 
@@ -71,9 +84,12 @@ def environment(accesses: Iterable[Access]) -> dict[str, Manifest]:
 
     All are optional: a missing key costs its own models their calls and nothing else.
     """
-    return {
-        name: optional_key(key) for access in accesses for name, key in access.variables.items()
-    }
+    env: dict[str, Manifest] = {}
+    for access in accesses:
+        env |= {name: optional_key(key) for name, key in access.variables.items()}
+        # Kubernetes leaves the text as it is if there is no such variable.
+        env |= {name: {"value": f"$({variable})"} for name, variable in access.copies.items()}
+    return env
 
 
 def optional_key(key: SecretKey) -> Manifest:
@@ -92,46 +108,74 @@ class _Entry:
 
 
 def _public(entries: Sequence[_Entry]) -> set[SecretKey]:
-    """The keys whose variable may keep LiteLLM's own name: all that read it are meant to."""
-    readers: dict[str, set[str | None]] = {}
-    for entry in entries:
+    """The keys whose variables keep LiteLLM's own names."""
+    distinct = {(entry.model.provider, entry.secret): entry for entry in entries}.values()
+    providers_ = list({entry.model.provider: entry.provider for entry in distinct}.values())
+    secrets: dict[str, set[str | None]] = {}
+    for entry in distinct:
         for variable in entry.provider.variables:
-            readers.setdefault(variable, set()).add(entry.secret)
-        for variable in entry.provider.reads:
-            readers.setdefault(variable, set()).add(None)
+            secrets.setdefault(variable, set()).add(entry.secret)
     return {
         SecretKey(secret, variable)
-        for variable, secrets in readers.items()
-        if len(secrets) == 1
-        for secret in secrets
+        for variable, (secret, *others) in secrets.items()
         if secret is not None
+        and not others
+        and all(is_harmless(variable, reader, providers_) for reader in providers_)
     }
 
 
-def _check_base(entry: _Entry) -> None:
+def is_harmless(variable: str, reader: Provider, offered: Iterable[Provider]) -> bool:
+    """Whether a provider may see a variable under LiteLLM's own name.
+
+    Args:
+        variable: the name.
+        reader: the provider: it owns the variable, or is known not to read it.
+        offered: all providers of the router. If a parameter stands for the variable with one of
+            them, it need not have that name, and only its owners may see it.
+    """
+    if variable in reader.variables:
+        return True
+    has_param = any(variable in provider.params for provider in offered)
+    return not has_param and not reader.may_read(variable)
+
+
+def _check_base(entry: _Entry, given: frozenset[str]) -> None:
     if entry.provider.ignores_base and entry.model.api_base is not None:
         raise Refused(
             names.REASON_BASE_IGNORED,
             f"{entry.path}.apiBase has no effect: LiteLLM calls '{entry.model.provider}' at its "
             "own host all the same; remove it.",
         )
-    if entry.provider.base and entry.model.api_base is None:
+    if entry.model.api_base is not None:
+        return
+    if entry.provider.base:
         raise Refused(
             names.REASON_BASE_MISSING,
             f"{entry.path}.apiBase is missing: '{entry.model.name}' is self-hosted, and LiteLLM "
             "would send its prompts to a host that you did not choose; set the URL of your "
             "server.",
         )
+    if entry.provider.needs_base and entry.secret is None and not given & {*entry.provider.bases}:
+        raise Refused(
+            names.REASON_BASE_MISSING,
+            f"{entry.path}.apiBase is missing: '{entry.model.provider}' has no endpoint of its "
+            "own, and no Secret gives one; set the URL of your endpoint.",
+        )
 
 
 def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Access:
     model, provider, secret = entry.model, entry.provider, entry.secret
     if secret is None:
-        return Access(None, {}, {})
-    # What a field of the entry states is not taken from a variable.
-    stated = model.stated_params
+        params = _base(entry, given)
+        if provider.dummy_key and model.api_base is not None:
+            # LiteLLM makes no call without a key, though the server wants none.
+            params["api_key"] = DUMMY_KEY
+        return Access(None, params, {}, {})
     variables: dict[str, SecretKey] = {}
-    params: Manifest = {}
+    copies: dict[str, str] = {}
+    params = _base(entry, given)
+    # What a field of the entry states, or is given already, is not taken from a variable.
+    stated = {*model.stated_params, *params}
     for variable in provider.variables:
         param = provider.params.get(variable)
         if variable in given or param in stated:
@@ -145,6 +189,10 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
             private = f"{variable}.{secret}"
             variables[private] = SecretKey(secret, variable)
             params[param] = reference(private)
+            if param == "api_base" and provider.needs_base:
+                # Without a base LiteLLM would choose one: so an unset variable is still a text.
+                copies[f"{private}.text"] = private
+                params[param] = reference(f"{private}.text")
     needs = _needs(entry, {key.key for key in variables.values()}, given)
     if provider.keys and not needs:
         raise Refused(
@@ -153,17 +201,33 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
             "environment, where another model of this router would read it too: move one of the "
             f"two to a {names.KIND} of its own.",
         )
-    return Access(needs if provider.keys else None, params, variables)
+    return Access(needs if provider.keys else None, params, variables, copies)
+
+
+def _base(entry: _Entry, given: frozenset[str]) -> Manifest:
+    """The base of an entry that states none, if LiteLLM needs to be told one.
+
+    It is the one that the user's own variables give, or the provider's own.
+    """
+    provider = entry.provider
+    if entry.model.api_base is not None or not (provider.needs_base or provider.default_base):
+        return {}
+    for variable in provider.bases:
+        if variable in given:
+            return {"api_base": reference(variable)}
+    return {"api_base": provider.default_base} if provider.default_base else {}
 
 
 def _needs(entry: _Entry, wired: set[str], given: frozenset[str]) -> Needs:
     """The alternatives of keys that are available, each with a base if one is needed."""
     provider, secret = entry.provider, str(entry.secret)
     alternatives = [keys for keys in provider.keys if (wired | given).issuperset(keys)]
-    bases = [v for v in provider.variables if provider.params.get(v) == "api_base"]
     if provider.needs_base and entry.model.api_base is None:
         alternatives = [
-            (*keys, base) for keys in alternatives for base in bases if base in wired | given
+            (*keys, base)
+            for keys in alternatives
+            for base in provider.bases
+            if base in wired | given
         ]
     return tuple(
         tuple(SecretKey(secret, variable) for variable in keys if variable not in given)

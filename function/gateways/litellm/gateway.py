@@ -6,11 +6,13 @@ from typing import Final
 from function import names
 from function.api import Router, Spec
 from function.call import Manifest
+from function.errors import Refused
 from function.gateways.base import ConfigFile, Container, Plan, Probe, SecretKey, Target
 from function.gateways.litellm import (
     config,
     credentials,
     entries,
+    exposure,
     overrides,
     router_settings,
     variables,
@@ -60,9 +62,11 @@ def plan(router: Router) -> Plan:
             ConfigMap.
     """
     spec = router.spec
+    _check_master_key(spec)
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
+    unset = exposure.check(configuration, spec, entries_)
     text = config.text(configuration)
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
     ref = spec.auth.master_key_secret_ref
@@ -78,8 +82,18 @@ def plan(router: Router) -> Plan:
         keys=_model_keys(spec, entries_) | own_keys,
         own_keys=own_keys,
         longest_call_seconds=router_settings.longest_call(spec),
-        results=(*warnings.of(spec, entries_), *overridden),
+        results=(*warnings.of(spec, entries_), *overridden, *unset),
     )
+
+
+def _check_master_key(spec: Spec) -> None:
+    for i, variable in enumerate(spec.deployment.env):
+        if variable.name == variables.MASTER_KEY:
+            raise Refused(
+                names.REASON_INVALID_SPEC,
+                f"spec.deployment.env[{i}] sets {variables.MASTER_KEY}, which the status would not "
+                "show: name the key's Secret in spec.auth.masterKeySecretRef instead.",
+            )
 
 
 def _container(router: Router, env: list[Manifest]) -> Container:

@@ -43,6 +43,9 @@ class Provider:
         ignores_base: whether LiteLLM always calls the provider's own host.
         reads: variables of other providers that LiteLLM would send to this one.
         model_ids: the form of its model ids, if not all forms can be called.
+        default_base: its own base, where LiteLLM without one would call another's host.
+        dummy_key: whether LiteLLM insists on a key even if its server wants none.
+        recorded: whether every kind of call was recorded, so that `reads` is complete.
     """
 
     keys: tuple[tuple[str, ...], ...] = ()
@@ -53,11 +56,23 @@ class Provider:
     ignores_base: bool = False
     reads: tuple[str, ...] = ()
     model_ids: ModelIds | None = None
+    default_base: str | None = None
+    dummy_key: bool = False
+    recorded: bool = True
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
         """All its own variables, each once, its keys first."""
         return tuple(dict.fromkeys((*(v for keys in self.keys for v in keys), *self.settings)))
+
+    @cached_property
+    def bases(self) -> tuple[str, ...]:
+        """Its variables that hold a base."""
+        return tuple(v for v in self.variables if self.params.get(v) == "api_base")
+
+    def may_read(self, variable: str) -> bool:
+        """Whether LiteLLM may send another provider's variable to this one."""
+        return not self.recorded or variable in self.reads
 
 
 def find(name: str) -> Provider:
@@ -66,7 +81,13 @@ def find(name: str) -> Provider:
     if name in table:
         return table[name]
     key = re.sub(r"[^A-Z0-9]", "_", f"{name.upper()}_API_KEY")
-    return Provider(keys=((key,),), params={key: "api_key"})
+    return Provider(keys=((key,),), params={key: "api_key"}, recorded=False)
+
+
+@cache
+def key_variables() -> frozenset[str]:
+    """The variables that hold a key of any provider of the table."""
+    return frozenset(v for provider in _table().values() for keys in provider.keys for v in keys)
 
 
 def unknown(name: str) -> str | None:
@@ -96,6 +117,9 @@ def _table() -> dict[str, Provider]:
             ignores_base=entry.get("ignoresBase", False),
             reads=tuple(entry.get("reads", ())),
             model_ids=_model_ids(entry.get("modelIds")),
+            default_base=entry.get("defaultBase"),
+            dummy_key=entry.get("dummyKey", False),
+            recorded=entry.get("recorded", True),
         )
         for name, entry in json.loads(text).items()
     }

@@ -20,6 +20,11 @@ def of(spec: Spec, entries: Sequence[Entry]) -> list[Result]:
     results = [
         Result(names.EVENT_MODELS, sentence) for sentence in first([*sentences], "And {} more.")
     ]
+    about_keys = dict.fromkeys(chain(_keyless(spec, entries), _environment(spec, entries)))
+    results += [
+        Result(names.EVENT_CREDENTIALS, sentence)
+        for sentence in first([*about_keys], "And {} more about credentials.")
+    ]
     if single := [group.name for group in groups_of(entries) if group.stands_alone]:
         quoted = [f"'{shorten(name)}'" for name in single]
         results.append(
@@ -52,6 +57,45 @@ def _of_model(model: AIModel) -> Iterator[str]:
             f"{model.name}: LiteLLM cannot call a model ID of this form; use one such as "
             f"{ids.example}."
         )
+
+
+def _keyless(spec: Spec, entries: Sequence[Entry]) -> Iterator[str]:
+    """Entries that say that they need no key, though their provider does."""
+    given = {variable.name for variable in spec.deployment.env}
+    for model in (entry.model for entry in entries):
+        own = model.credentials or spec.credentials
+        keys = providers.find(model.provider).keys
+        if (
+            own.source == "None"
+            and model.api_base is None
+            and keys
+            and not any(given.issuperset(alternative) for alternative in keys)
+            and not spec.deployment.env_from
+        ):
+            yield (
+                f"{model.name}: credentials.source is None, but {model.provider} answers no call "
+                f"without {' and '.join(keys[0])}."
+            )
+
+
+def _environment(spec: Spec, entries: Sequence[Entry]) -> Iterator[str]:
+    """Keys in the environment, where LiteLLM may find them for another provider."""
+    offered = {entry.model.provider: providers.find(entry.model.provider) for entry in entries}
+    for variable in spec.deployment.env:
+        if variable.name in providers.key_variables() and not all(
+            variable.name in provider.variables for provider in offered.values()
+        ):
+            yield (
+                f"deployment.env sets {variable.name}, which LiteLLM may send to other providers "
+                "too: use credentials.secretRef instead."
+            )
+    for source in spec.deployment.env_from:
+        if source.secret_ref is not None:
+            yield (
+                f"deployment.envFrom hands over the whole Secret '{source.secret_ref.name}', and "
+                "LiteLLM may send its keys to providers that they are not for: use "
+                "credentials.secretRef instead."
+            )
 
 
 def _slips(models: Iterable[AIModel]) -> Iterator[str]:
