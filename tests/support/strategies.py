@@ -34,9 +34,11 @@ _seconds, _retries = st.integers(1, 600), st.integers(0, 5)
 
 
 def _with_sense(model: dict[str, Any]) -> dict[str, Any]:
-    """A model whose alias is a wildcard where its name is one."""
+    """A model whose alias is a wildcard if its name is one, and whose endpoint someone gives."""
     if "*" not in model.get("alias", "*") and model["name"].endswith("*"):
         model["alias"] += "*"
+    if model["name"].startswith("azure"):
+        model.setdefault("apiBase", "https://mine.example.com")
     return model
 
 

@@ -15,7 +15,7 @@ class Cooldown:
     """When a deployment that fails is taken out of its group, and for how long.
 
     Attributes:
-        allowed_failures: how many failures in a minute a deployment may have before that.
+        allowed_failures: how many failures within `seconds` a deployment may have before that.
         seconds: how long it stays out.
     """
 
