@@ -14,7 +14,7 @@ from function.litellm import config
 from function.refusal import Refused
 from function.router import read
 from tests.generate import EXAMPLES, ROOT, ROUTERS
-from tests.support.apiserver import ApiError, Client, crds_of, pod_of
+from tests.support.apiserver import ApiError, Client, crds_of, pod_of, serve
 from tests.support.world import World, behind_claim, router
 
 CASES: list[Manifest] = yaml.safe_load((Path(__file__).parent / "admission.yaml").read_text())
@@ -23,6 +23,13 @@ NOT_CHECKED = (
     "invalid; correct the existing errors to complete validation"
 )
 """What the API server adds where an error of the schema keeps it from trying the CEL rules."""
+
+
+@pytest.fixture(scope="module")
+def apiserver() -> Iterator[Client]:
+    """The API server that all of these tests share: they keep apart by namespaces."""
+    with serve() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

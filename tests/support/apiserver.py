@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -320,13 +319,6 @@ def serve() -> Iterator[Client]:
             return None
 
         yield stack.enter_context(closing(_wait(connect, "kube-apiserver to be ready")))
-
-
-@pytest.fixture(scope="session")
-def apiserver() -> Iterator[Client]:
-    """The API server that all tests of a run share: they keep apart by namespaces."""
-    with serve() as client:
-        yield client
 
 
 def crds_of(xrd: Path) -> list[Json]:
