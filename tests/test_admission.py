@@ -171,7 +171,7 @@ def test_the_largest_router_is_created(api: Client) -> None:
         api.create(largest(1001), dry_run=True)
 
 
-def test_the_function_takes_no_more_either() -> None:
+def test_the_function_takes_no_more_models_than_the_api_server() -> None:
     with pytest.raises(Refused) as refused:
         read(largest(1001))
     assert refused.value.message == (
@@ -179,7 +179,7 @@ def test_the_function_takes_no_more_either() -> None:
     )
 
 
-def test_the_function_takes_the_largest_router_in() -> None:
+def test_the_function_refuses_the_largest_router_by_the_size_of_its_config() -> None:
     """And refuses it by the size of its config, which a ConfigMap cannot hold."""
     answer = World({**largest(), "metadata": {"name": "largest", "namespace": "team"}}).call()
     assert answer.refusal is not None

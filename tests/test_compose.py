@@ -285,7 +285,7 @@ REFUSED: list[tuple[str, Manifest, str, str]] = [
         "letter, use only lower-case letters, digits and '-', and end with a letter or digit.",
     ),
     (
-        "nor one that begins with a digit",
+        "a name that begins with a digit cannot be a Service's",
         router(name="1a"),
         names.REASON_INVALID_NAME,
         "metadata.name: '1a' cannot be the name of the gateway's Service: begin with a lower-case "

@@ -337,7 +337,7 @@ def test_every_variable_in_reads_leaves(
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_without_those_in_reads_nothing_goes_astray(
+def test_a_provider_without_the_variables_in_reads_sends_nothing_astray(
     name: str, recordings: dict[Key, Recording]
 ) -> None:
     alternatives = (*table()[name].keys, ())

@@ -178,18 +178,22 @@ def test_a_deployment_that_fails_costs_no_client_a_call(
     assert went_well == 15
 
 
-def test_nor_does_one_that_is_not_there(plain: Gateway, up: Providers) -> None:
+def test_a_deployment_that_is_not_there_costs_no_client_a_call(
+    plain: Gateway, up: Providers
+) -> None:
     assert spread(plain, "gone", 15, up.healthy) == ({OK: 15}, [15])
 
 
-def test_nor_one_that_does_not_answer_in_time(plain: Gateway, up: Providers) -> None:
+def test_a_deployment_that_does_not_answer_in_time_costs_no_client_a_call(
+    plain: Gateway, up: Providers
+) -> None:
     answered, (slow, went_well) = spread(plain, "slow", 4, up.slow, up.healthy, at_once=4)
     assert answered == {OK: 4}
     assert (slow > 0, went_well) == (True, 4)
 
 
 @pytest.mark.parametrize("model", ["pair", "gone", "backed"])
-def test_nor_is_a_stream_lost(plain: Gateway, model: str) -> None:
+def test_a_deployment_that_fails_costs_no_client_a_stream(plain: Gateway, model: str) -> None:
     assert [plain.stream(model) for _ in range(8)] == [ANSWER] * 8
 
 
@@ -204,18 +208,18 @@ def test_a_stream_may_take_its_time_as_long_as_it_goes_on(plain: Gateway, up: Pr
     assert time.monotonic() - begin < 5
 
 
-def test_nor_do_seven_of_eight(plain: Gateway, up: Providers) -> None:
+def test_seven_of_eight_that_fail_cost_no_client_a_call(plain: Gateway, up: Providers) -> None:
     assert spread(plain, "eight", 5, up.healthy) == ({OK: 5}, [5])
 
 
-def test_nor_calls_at_once(plain: Gateway, up: Providers) -> None:
+def test_a_deployment_that_fails_costs_none_of_many_calls_at_once(
+    plain: Gateway, up: Providers
+) -> None:
     answered, (went_well,) = spread(plain, "pair", 40, up.healthy, at_once=8)
     assert (answered, went_well) == ({OK: 40}, 40)
 
 
-def test_nor_does_one_failure_of_the_healthy_beside_the_failing(
-    plain: Gateway, up: Providers
-) -> None:
+def test_a_deployment_that_is_well_again_is_called_at_once(plain: Gateway, up: Providers) -> None:
     """No deployment rests, so that no client waits for one that is well again."""
     up.healthy.status = HTTPStatus.INTERNAL_SERVER_ERROR
     assert OK not in plain.chats("pair", 2)
@@ -278,7 +282,9 @@ def test_calls_over_a_limit_go_on_to_the_rest_of_the_group(
     assert (limited, rest) == (3, 27)
 
 
-def test_also_with_several_limits_and_a_failure(plain: Gateway, up: Providers) -> None:
+def test_calls_over_several_limits_and_a_failure_go_on_to_the_rest_of_the_group(
+    plain: Gateway, up: Providers
+) -> None:
     within_a_minute()
     answered, (limited, failing, rest) = spread(
         plain, "rpm three", 30, up.healthy, up.failing, up.other
@@ -296,7 +302,9 @@ def test_calls_over_the_limit_at_once_get_429(plain: Gateway, up: Providers) -> 
     assert plain.chats("parallel", 2) == {OK: 2}
 
 
-def test_or_go_on_to_the_rest_of_the_group(plain: Gateway, up: Providers) -> None:
+def test_calls_over_the_limit_at_once_go_on_to_the_rest_of_the_group(
+    plain: Gateway, up: Providers
+) -> None:
     answered, (limited, rest) = spread(plain, "parallel pair", 12, up.slow, up.other, at_once=12)
     assert answered == {OK: 12}
     assert (limited <= 2, up.slow.busiest <= 2) == (True, True)
@@ -356,7 +364,9 @@ def test_two_models_may_be_each_others_fallback(plain: Gateway, up: Providers) -
         ("gpt-anything", "gpt-fixed"),
     ],
 )
-def test_wildcards(plain: Gateway, up: Providers, asked: str, called: str) -> None:
+def test_a_wildcard_offers_every_model_that_it_matches(
+    plain: Gateway, up: Providers, asked: str, called: str
+) -> None:
     assert spread(plain, asked, 1, up.healthy) == ({OK: 1}, [1])
     assert up.healthy.calls[-1].body["model"] == called
 
@@ -434,7 +444,7 @@ def test_a_group_that_fails_makes_its_fallback_no_rest(told: Gateway, apart: Pro
     assert (answered, one + other) == ({OK: 30}, 30)
 
 
-def test_a_lone_deployment_does_not_rest_either(told: Gateway, apart: Providers) -> None:
+def test_a_lone_deployment_does_not_rest_where_others_do(told: Gateway, apart: Providers) -> None:
     assert spread(told, "lone", 10, apart.failing) == ({500: 10}, [10])
 
 
@@ -444,7 +454,9 @@ def test_a_limit_makes_no_other_deployment_rest(told: Gateway, apart: Providers)
     assert (answered, arrived) == ({OK: 30}, [3, 27])
 
 
-def test_the_routers_timeout_is_for_all(told: Gateway, apart: Providers) -> None:
+def test_the_routers_timeout_is_for_every_entry_without_one(
+    told: Gateway, apart: Providers
+) -> None:
     assert spread(told, "slow", 1, apart.slow) == ({HTTPStatus.REQUEST_TIMEOUT: 1}, [1])
 
 
