@@ -114,6 +114,13 @@ def test_an_observed_object_of_another_name_is_not_its_own() -> None:
     assert set(compose(Request(world.xr, _observed(world), {}, {})).requirements) > ALL
 
 
+def test_an_observed_object_of_another_namespace_is_not_its_own() -> None:
+    world = World(router())
+    world.reconcile()
+    world.xr = router(namespace="other")
+    assert set(compose(Request(world.xr, _observed(world), {}, {})).requirements) > ALL
+
+
 def test_an_object_of_its_own_that_the_cache_does_not_show_as_observed_is_no_foreign_one() -> None:
     world = World(router())
     first = world.reconcile()
@@ -196,6 +203,16 @@ def test_a_router_that_names_the_secret_made_for_it_keeps_it() -> None:
     assert key_of(world.reconcile()) == key
 
 
+def test_a_router_that_names_the_secret_made_for_it_composes_what_it_composed_before() -> None:
+    """The Secret is not looked up once more as the user's, and no pod rolls."""
+    world = World(router())
+    world.reconcile()
+    before = world.reconcile()
+    ref = {"name": "gw-master-key", "key": names.MASTER_KEY_VARIABLE}
+    world.xr = router(auth={"masterKeySecretRef": ref})
+    assert world.reconcile() == before
+
+
 def test_a_made_key_is_kept_until_the_users_secret_is_there() -> None:
     """Pods serve with it, and a Secret that does not exist must not cost it."""
     world = World(router())
@@ -212,7 +229,10 @@ def test_a_router_that_names_a_secret_of_that_name_that_is_the_users_leaves_it_a
     ref = {"name": "gw-master-key", "key": "mine"}
     world = World(router(auth={"masterKeySecretRef": ref}))
     world.add(master_key())
-    assert names.MASTER_KEY not in world.reconcile().resources
+    answer = world.reconcile()
+    assert names.MASTER_KEY not in answer.resources
+    (condition,) = (c for c in answer.conditions if c.type == names.CREDENTIALS_PRESENT)
+    assert "mine in Secret 'gw-master-key'" in condition.message
 
 
 # -- Other kinds of router

@@ -186,6 +186,16 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
         },
     ),
     (
+        "very large groups are gone through as far as calls within calls may go",
+        {"aiModels": [{"name": f"openai/{i}", "alias": "x"} for i in range(33)]},
+        {
+            "enable_weighted_failover": True,
+            "disable_cooldowns": True,
+            "num_retries": 2,
+            "max_fallbacks": 32,
+        },
+    ),
+    (
         "limits are checked before a call",
         {"aiModels": [{**LONE[0], "tpm": 1}]},
         {

@@ -233,6 +233,13 @@ CASES: list[tuple[str, str, dict[str, str], str, list[str]]] = [
         "Present",
         [],
     ),
+    (
+        "the alternative that someone has begun is what misses a key",
+        "azure/a",
+        dict.fromkeys(["AZURE_API_BASE", "AZURE_TENANT_ID", "AZURE_CLIENT_ID"], "x"),
+        "Missing",
+        ["AZURE_CLIENT_SECRET"],
+    ),
     ("azure has no base", "azure/a", {"AZURE_API_KEY": "x"}, "Missing", ["AZURE_API_BASE"]),
     ("vertex by a JSON", "vertex_ai/a", {"VERTEXAI_CREDENTIALS": "{}"}, "Present", []),
     ("an unknown provider", "opnai/a", {}, "Missing", ["OPNAI_API_KEY"]),
