@@ -193,7 +193,9 @@ def test_every_example_is_applied(api: Client, example: str) -> None:
 
 
 def test_the_example_secrets_are_applied(apiserver: Client) -> None:
-    for manifest in yaml.safe_load_all((EXAMPLES / "secret.yaml").read_text()):
+    secrets = list(yaml.safe_load_all((EXAMPLES / "secret.yaml").read_text()))
+    assert secrets
+    for manifest in secrets:
         apiserver.apply(manifest, field_manager="kubectl", dry_run=True)
 
 
@@ -264,7 +266,7 @@ def composed(request: pytest.FixtureRequest, apiserver: Client) -> dict[str, Man
     where: Any = xr["spec"]["claimRef"] if "claimRef" in xr["spec"] else xr["metadata"]
     where["namespace"] = namespace
     answer = World(xr).reconcile()
-    assert answer.refusal is None
+    assert names.DEPLOYMENT in answer.resources, answer.refusal
     return {name: resource.manifest for name, resource in answer.resources.items()}
 
 
@@ -295,6 +297,7 @@ def test_the_pods_meet_the_restricted_standard(
 def test_what_others_add_to_an_object_stays(apiserver: Client) -> None:
     apiserver.namespace("shared")
     answer = World(router(namespace="shared")).reconcile()
+    assert names.DEPLOYMENT in answer.resources, answer.refusal
     for resource in answer.resources.values():
         apiserver.apply(resource.manifest)
         theirs = {key: resource.manifest[key] for key in ("apiVersion", "kind")}

@@ -587,7 +587,10 @@ def test_a_refused_change_leaves_the_conditions_of_what_runs_on() -> None:
 
 
 def test_nothing_is_ready_before_it_is_observed() -> None:
-    assert not any(c.ready for c in World(router()).reconcile().resources.values())
+    resources = World(router()).reconcile().resources
+    assert {name: composed.ready for name, composed in resources.items()} == dict.fromkeys(
+        ALL, False
+    )
 
 
 def test_the_status_says_where_the_gateway_is_and_what_it_offers() -> None:

@@ -207,6 +207,7 @@ NO_CREDENTIALS = re.compile(
 def test_the_names_of_all_providers_keys_are_known_for_credentials() -> None:
     """By this, literal values of theirs are refused."""
     keys = {v for p in map(providers.find, providers.known()) for keys in p.keys for v in keys}
+    assert len(keys) > 100
     others = {key for key in keys if not literals.CREDENTIAL_NAME.fullmatch(key)}
     assert {key for key in others if not NO_CREDENTIALS.fullmatch(key)} == set()
 

@@ -284,6 +284,13 @@ def test_the_exceptions_are_providers_of_the_table() -> None:
     assert set(table()) >= {*CALLS, *PARAMS, *UNRECORDED}
 
 
+def test_there_are_providers_of_each_kind() -> None:
+    """So that no test of a kind is one of nothing; and what authenticates is never nothing."""
+    assert all((RECORDED, PRIVATE, WITH_BASE, NEEDS_BASE, IGNORES_BASE))
+    assert any(table()[name].reads for name in RECORDED)
+    assert all(keys for _, keys in ALTERNATIVES)
+
+
 def test_every_param_is_of_a_variable_of_the_provider() -> None:
     for name, provider in table().items():
         assert set(provider.params) <= set(provider.variables), name
