@@ -14,7 +14,7 @@ from function.call import Manifest, Request
 from function.errors import Refused
 from function.gateways.litellm import config
 from tests.generate import EXAMPLES, ROOT, ROUTERS
-from tests.support.apiserver import ApiError, Client, crds_of, pod_of
+from tests.support.apiserver import ApiError, Client, crds_of, pod_of, serve
 from tests.support.world import World, behind_claim, router
 
 CASES: list[Manifest] = yaml.safe_load((Path(__file__).parent / "admission.yaml").read_text())
@@ -23,6 +23,13 @@ NOT_CHECKED = (
     "invalid; correct the existing errors to complete validation"
 )
 """What the API server adds where an error of the schema keeps it from trying the CEL rules."""
+
+
+@pytest.fixture(scope="module")
+def apiserver() -> Iterator[Client]:
+    """The API server that all of these tests share: they keep apart by namespaces."""
+    with serve() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -164,13 +171,13 @@ def test_the_largest_router_is_created(api: Client) -> None:
         api.create(largest(1001), dry_run=True)
 
 
-def test_the_function_takes_no_more_either() -> None:
+def test_the_function_takes_no_more_models_than_the_api_server() -> None:
     with pytest.raises(Refused) as refused:
         routers.read(Request(largest(1001)))
     assert refused.value.message == ("spec.aiModels has too many entries: the maximum is 1000.")
 
 
-def test_the_function_takes_the_largest_router_in() -> None:
+def test_the_function_refuses_the_largest_router_by_the_size_of_its_config() -> None:
     """And refuses it by the size of its config, which a ConfigMap cannot hold."""
     answer = World({**largest(), "metadata": {"name": "largest", "namespace": "team"}}).call()
     assert answer.refusal is not None
@@ -184,7 +191,9 @@ def test_every_example_is_applied(api: Client, example: str) -> None:
 
 
 def test_the_example_secrets_are_applied(apiserver: Client) -> None:
-    for manifest in yaml.safe_load_all((EXAMPLES / "secret.yaml").read_text()):
+    secrets = list(yaml.safe_load_all((EXAMPLES / "secret.yaml").read_text()))
+    assert secrets
+    for manifest in secrets:
         apiserver.apply(manifest, field_manager="kubectl", dry_run=True)
 
 
@@ -255,7 +264,7 @@ def composed(request: pytest.FixtureRequest, apiserver: Client) -> dict[str, Man
     where: Any = xr["spec"]["claimRef"] if "claimRef" in xr["spec"] else xr["metadata"]
     where["namespace"] = namespace
     answer = World(xr).reconcile()
-    assert answer.refusal is None
+    assert names.DEPLOYMENT in answer.resources, answer.refusal
     return {name: resource.manifest for name, resource in answer.resources.items()}
 
 
@@ -286,6 +295,7 @@ def test_the_pods_meet_the_restricted_standard(
 def test_what_others_add_to_an_object_stays(apiserver: Client) -> None:
     apiserver.namespace("shared")
     answer = World(router(namespace="shared")).reconcile()
+    assert names.DEPLOYMENT in answer.resources, answer.refusal
     for resource in answer.resources.values():
         apiserver.apply(resource.manifest)
         theirs = {key: resource.manifest[key] for key in ("apiVersion", "kind")}

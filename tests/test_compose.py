@@ -116,6 +116,13 @@ def test_an_observed_object_of_another_name_is_not_its_own() -> None:
     assert set(compose(Request(world.xr, _observed(world), {}, {})).requirements) > ALL
 
 
+def test_an_observed_object_of_another_namespace_is_not_its_own() -> None:
+    world = World(router())
+    world.reconcile()
+    world.xr = router(namespace="other")
+    assert set(compose(Request(world.xr, _observed(world), {}, {})).requirements) > ALL
+
+
 def test_an_object_of_its_own_that_the_cache_does_not_show_as_observed_is_no_foreign_one() -> None:
     world = World(router())
     first = world.reconcile()
@@ -196,6 +203,16 @@ def test_a_router_that_names_the_secret_made_for_it_keeps_it() -> None:
     assert key_of(world.reconcile()) == key
 
 
+def test_a_router_that_names_the_secret_made_for_it_composes_what_it_composed_before() -> None:
+    """The Secret is not looked up once more as the user's, and no pod rolls."""
+    world = World(router())
+    world.reconcile()
+    before = world.reconcile()
+    ref = {"name": "gw-master-key", "key": names.MASTER_KEY_VARIABLE}
+    world.xr = router(auth={"masterKeySecretRef": ref})
+    assert world.reconcile() == before
+
+
 def test_a_made_key_is_kept_until_the_users_secret_is_there() -> None:
     """Pods serve with it, and a Secret that does not exist must not cost it."""
     world = World(router())
@@ -212,7 +229,10 @@ def test_a_router_that_names_a_secret_of_that_name_that_is_the_users_leaves_it_a
     ref = {"name": "gw-master-key", "key": "mine"}
     world = World(router(auth={"masterKeySecretRef": ref}))
     world.add(master_key())
-    assert names.RESOURCE_MASTER_KEY not in world.reconcile().resources
+    answer = world.reconcile()
+    assert names.MASTER_KEY not in answer.resources
+    (condition,) = (c for c in answer.conditions if c.type == names.CREDENTIALS_PRESENT)
+    assert "mine in Secret 'gw-master-key'" in condition.message
 
 
 # -- Other kinds of router
@@ -285,7 +305,7 @@ REFUSED: list[tuple[str, Manifest, str, str]] = [
         "letter, use only lower-case letters, digits and '-', and end with a letter or digit.",
     ),
     (
-        "nor one that begins with a digit",
+        "a name that begins with a digit cannot be a Service's",
         router(name="1a"),
         names.REASON_INVALID_NAME,
         "metadata.name: '1a' cannot be the name of the gateway's Service: begin with a lower-case "
@@ -572,7 +592,10 @@ def test_a_refused_change_leaves_the_conditions_of_what_runs_on() -> None:
 
 
 def test_nothing_is_ready_before_it_is_observed() -> None:
-    assert not any(c.ready for c in World(router()).reconcile().resources.values())
+    resources = World(router()).reconcile().resources
+    assert {name: composed.ready for name, composed in resources.items()} == dict.fromkeys(
+        ALL, False
+    )
 
 
 def test_the_status_says_where_the_gateway_is_and_what_it_offers() -> None:

@@ -42,7 +42,7 @@ ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
     ("a lone model says nothing", {"aiModels": LONE}, [{}]),
     ("each of a group has its weight", {"aiModels": PAIR}, [{"weight": 1}, {"weight": 1}]),
     (
-        "a given one, 0 too, is kept",
+        "a given weight, 0 too, is kept",
         {"aiModels": [{**PAIR[0], "weight": 0}, PAIR[1]]},
         [{"weight": 0}, {"weight": 1}],
     ),
@@ -52,7 +52,7 @@ ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
         [{"rpm": 5, "max_parallel_requests": 0}],
     ),
     (
-        "but for one that is given",
+        "a given limit of calls at once stays beside another limit",
         {"aiModels": [{**LONE[0], "tpm": 5, "maxParallelRequests": 2}]},
         [{"tpm": 5, "max_parallel_requests": 2}],
     ),
@@ -67,7 +67,7 @@ ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
         [{"num_retries": 0}, {}],
     ),
     (
-        "unless the router says how often to retry",
+        "a lone model with a fallback retries as the router says",
         {"aiModels": TWO, "routing": {**BACKED, "retries": 2}},
         [{}, {}],
     ),
@@ -77,12 +77,12 @@ ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
         [{"cooldown_time": 0}, {"cooldown_time": 0}],
     ),
     (
-        "under another strategy those do, as there is no other failover",
+        "under another strategy models that fallbacks go to rest, as there is no other failover",
         {"aiModels": TWO, "routing": {**BACKED, "retries": 2, "strategy": "least-busy"}},
         [{"cooldown_time": 0}, {}],
     ),
     (
-        "nor does a group with a limit",
+        "where deployments rest, those of a group with a limit do not",
         {"aiModels": [{**PAIR[0], "rpm": 1}, PAIR[1]], "routing": {"allowedFailures": 1}},
         [
             {"rpm": 1, "max_parallel_requests": 0, "weight": 1, "cooldown_time": 0},
@@ -100,7 +100,9 @@ ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
 @pytest.mark.parametrize(
     ("spec", "params"), [row[1:] for row in ENTRIES], ids=[r[0] for r in ENTRIES]
 )
-def test_what_an_entry_says(spec: Manifest, params: list[Manifest]) -> None:
+def test_an_entry_says_its_share_its_limits_and_whether_it_rests(
+    spec: Manifest, params: list[Manifest]
+) -> None:
     found = config(**spec)["model_list"]
     own = {"model", "api_key"}
     shown = [{k: v for k, v in m["litellm_params"].items() if k not in own} for m in found]
@@ -110,12 +112,12 @@ def test_what_an_entry_says(spec: Manifest, params: list[Manifest]) -> None:
 AGAIN = [{"model": "x", "num_retries": 2}]
 SETTINGS: list[tuple[str, Manifest, Manifest]] = [
     (
-        "by itself",
+        "nothing is said of routing",
         {},
         {"enable_weighted_failover": True, "disable_cooldowns": True, "num_retries": 2},
     ),
     (
-        "with rests",
+        "deployments rest after more failures than are allowed",
         {"routing": {"allowedFailures": 2}},
         {
             "enable_weighted_failover": True,
@@ -125,7 +127,7 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
         },
     ),
     (
-        "with their length alone",
+        "a cooldown by itself follows the first failure",
         {"routing": {"cooldownSeconds": 60}},
         {
             "enable_weighted_failover": True,
@@ -135,7 +137,7 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
         },
     ),
     (
-        "without any, whatever else is said",
+        "a cooldown of 0 is no rest, whatever else is said",
         {"routing": {"allowedFailures": 2, "cooldownSeconds": 0, "retries": 0}},
         {"enable_weighted_failover": True, "disable_cooldowns": True, "num_retries": 0},
     ),
@@ -150,7 +152,7 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
         },
     ),
     (
-        "but for wildcards",
+        "another strategy does not ask a group of wildcards again",
         {
             "aiModels": [{"name": f"{p}/*", "alias": "*"} for p in ("openai", "mistral")],
             "routing": {"strategy": "least-busy"},
@@ -158,7 +160,7 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
         {"allowed_fails": 0, "cooldown_time": 5, "num_retries": 2},
     ),
     (
-        "before it goes on to other models",
+        "another strategy asks a group again before it goes on to other models",
         {
             "aiModels": [*PAIR, *LONE],
             "routing": {
@@ -184,6 +186,16 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
         },
     ),
     (
+        "very large groups are gone through as far as calls within calls may go",
+        {"aiModels": [{"name": f"openai/{i}", "alias": "x"} for i in range(33)]},
+        {
+            "enable_weighted_failover": True,
+            "disable_cooldowns": True,
+            "num_retries": 2,
+            "max_fallbacks": 32,
+        },
+    ),
+    (
         "limits are checked before a call",
         {"aiModels": [{**LONE[0], "tpm": 1}]},
         {
@@ -199,13 +211,13 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
 @pytest.mark.parametrize(
     ("spec", "settings"), [row[1:] for row in SETTINGS], ids=[row[0] for row in SETTINGS]
 )
-def test_what_the_router_settings_say(spec: Manifest, settings: Manifest) -> None:
+def test_the_router_settings_say_what_routing_asks_for(spec: Manifest, settings: Manifest) -> None:
     found = config(**spec)["router_settings"]
     strategy = spec.get("routing", {}).get("strategy", "simple-shuffle")
     assert found == {"routing_strategy": strategy, **settings}
 
 
-def test_litellms_own_number_of_failures_is_no_less_meant() -> None:
+def test_a_number_of_failures_that_is_litellms_default_takes_effect() -> None:
     """Where it equals the default, LiteLLM takes it for not given."""
     found = config(routing={"allowedFailures": 3})
     assert found["router_settings"]["allowed_fails"] == 3
@@ -267,19 +279,19 @@ def test_redis_may_encrypt() -> None:
     assert found["litellm_settings"]["cache_params"]["ssl"] is True
 
 
-def test_without_it_answers_are_kept_by_each_pod() -> None:
+def test_without_redis_answers_are_kept_by_each_pod() -> None:
     found = config(cache={"ttlSeconds": 9})["litellm_settings"]
     assert found["cache_params"] == {"type": "local", "ttl": 9}
 
 
 @pytest.mark.parametrize("off", [{"enabled": False}, {"enabled": False, "host": "h"}])
-def test_what_is_switched_off_leaves_nothing(off: Manifest) -> None:
+def test_redis_and_a_cache_that_are_switched_off_leave_nothing(off: Manifest) -> None:
     plain, answer = composed(), composed(redis=off, cache={"enabled": False, "ttlSeconds": 9})
     assert answer.status["configHash"] == plain.status["configHash"]
     assert answer.requirements == plain.requirements
 
 
-def test_the_password_comes_from_its_secret_and_its_change_rolls_the_pods() -> None:
+def test_the_password_of_redis_comes_from_its_secret_and_its_change_rolls_the_pods() -> None:
     world = World(router(redis=REDIS))
     missing = world.reconcile()
     (condition,) = (c for c in missing.conditions if c.type == names.CREDENTIALS_PRESENT)
@@ -322,7 +334,7 @@ def secret_hash(answer: Response) -> str:
         ),
     ],
 )
-def test_it_is_said_what_nothing_stands_in_for(spec: Manifest, sentence: str | None) -> None:
+def test_models_that_nothing_stands_in_for_are_named(spec: Manifest, sentence: str | None) -> None:
     answer = composed(**spec)
     lone = [r for r in answer.results if r.reason == names.EVENT_SINGLE_DEPLOYMENT]
     assert [result.severity for result in lone] == ([] if sentence is None else ["Normal"])
@@ -361,7 +373,7 @@ def test_a_slip_of_the_pen_is_told(entry: Manifest, sentence: str | None) -> Non
 @pytest.mark.parametrize(
     ("strategy", "told"), [("simple-shuffle", []), ("least-busy", ["Weights have no effect"])]
 )
-def test_it_is_told_where_weights_have_no_effect(strategy: str, told: list[str]) -> None:
+def test_weights_that_have_no_effect_are_told(strategy: str, told: list[str]) -> None:
     models = [{**PAIR[0], "weight": 2}, PAIR[1]]
     found = said(composed(aiModels=models, routing={"strategy": strategy}), names.EVENT_MODELS)
     assert [sentence[:22] for sentence in found] == told
@@ -381,23 +393,27 @@ def test_of_many_slips_a_few_are_told() -> None:
 
 
 CHANGES: list[tuple[str, Manifest, list[str]]] = [
-    ("nothing is nothing", {}, []),
+    ("an empty config overrides nothing", {}, []),
     (
         "what is added is not told",
         {"merge": {"litellm_settings": {"drop_params": True, "success_callback": ["langfuse"]}}},
         [],
     ),
     (
-        "what is replaced is",
+        "what is replaced is told",
         {"merge": {"litellm_settings": {"request_timeout": 60}}},
         ["config.merge replaces /litellm_settings/request_timeout."],
     ),
     (
-        "by a null too",
+        "what a null replaces is told",
         {"merge": {"router_settings": {"num_retries": None}}},
         ["config.merge replaces /router_settings/num_retries."],
     ),
-    ("but not what stays the same", {"merge": {"litellm_settings": {"request_timeout": 600}}}, []),
+    (
+        "what stays the same is not told",
+        {"merge": {"litellm_settings": {"request_timeout": 600}}},
+        [],
+    ),
     (
         "what a list loses is named",
         {"merge": {"router_settings": {"optional_pre_call_checks": ["prompt_caching"]}}},
@@ -408,7 +424,7 @@ CHANGES: list[tuple[str, Manifest, list[str]]] = [
         ],
     ),
     (
-        "not where it has it too",
+        "what a list keeps is not named",
         {
             "merge": {
                 "router_settings": {
@@ -427,7 +443,7 @@ CHANGES: list[tuple[str, Manifest, list[str]]] = [
         ],
     ),
     (
-        "a key that LiteLLM ignores is",
+        "a key that LiteLLM ignores is told",
         {"merge": {"router_settings": {"num_retrys": 1}}},
         [
             "config.merge: /router_settings/num_retrys is unknown to LiteLLM 1.108; did you mean "
@@ -435,7 +451,7 @@ CHANGES: list[tuple[str, Manifest, list[str]]] = [
         ],
     ),
     (
-        "in each section and at the top",
+        "unknown keys are told in each section and at the top",
         {
             "merge": {
                 "litellm_setting": {},
@@ -452,7 +468,7 @@ CHANGES: list[tuple[str, Manifest, list[str]]] = [
         ],
     ),
     (
-        "many are counted",
+        "of many pointers to nothing the last are counted",
         {"remove": [f"/{i}" for i in range(9)]},
         ["config.remove names /0, /1, /2, /3, /4, and 4 more, but nothing is there."],
     ),
@@ -469,7 +485,7 @@ def test_what_is_overridden_is_told(wanted: Manifest, sentences: list[str]) -> N
         assert sentence in answer.conditions[0].message
 
 
-def test_it_is_merged_and_then_removed_and_numbers_keep_their_kind() -> None:
+def test_config_merges_first_and_removes_then_and_numbers_keep_their_kind() -> None:
     found = config(
         config={
             "merge": {
@@ -484,7 +500,7 @@ def test_it_is_merged_and_then_removed_and_numbers_keep_their_kind() -> None:
     assert "num_retries" not in found["router_settings"]
 
 
-def test_it_changes_the_hash_and_nothing_that_is_kept_between_calls() -> None:
+def test_config_changes_the_hash_and_nothing_that_is_kept_between_calls() -> None:
     spec: Manifest = {"config": {"merge": {"litellm_settings": {"drop_params": True}}}}
     before = copy.deepcopy(spec)
     one, plain, again = composed(**spec), composed(), composed(**spec)
@@ -493,26 +509,34 @@ def test_it_changes_the_hash_and_nothing_that_is_kept_between_calls() -> None:
 
 
 BROKEN: list[tuple[str, Manifest, str]] = [
-    ("no models", {"remove": ["/model_list"]}, "/model_list must be a list of models"),
-    ("by a merge", {"merge": {"model_list": {}}}, "/model_list must be a list of models"),
-    ("not one", {"remove": ["/model_list/0"]}, "/model_list must be a list of models"),
+    ("no models", {"remove": ["/model_list"]}, "/model_list is no list of models any more"),
     (
-        "one without a name",
+        "an object in place of the models",
+        {"merge": {"model_list": {}}},
+        "/model_list is no list of models any more",
+    ),
+    (
+        "an empty list of models",
+        {"remove": ["/model_list/0"]},
+        "/model_list is no list of models any more",
+    ),
+    (
+        "a model without a name",
         {"remove": ["/model_list/0/model_name"]},
         "/model_list/0/model_name must be the name of a model",
     ),
     (
-        "one that calls nothing",
+        "a model that calls nothing",
         {"remove": ["/model_list/0/litellm_params"]},
         "/model_list/0/litellm_params/model must be the name of a model",
     ),
     (
-        "one that is nothing",
+        "a model that is no object",
         {"merge": {"model_list": ["openai/a"]}},
         "/model_list/0/model_name must be the name of a model",
     ),
     (
-        "a limit that drops it",
+        "a limit for which LiteLLM drops the model",
         {
             "merge": {
                 "model_list": [
@@ -527,14 +551,18 @@ BROKEN: list[tuple[str, Manifest, str]] = [
         {"remove": ["/general_settings"]},
         "/general_settings/master_key must be set: LiteLLM does not start without it",
     ),
-    ("a section", {"merge": {"router_settings": []}}, "/router_settings must be an object"),
     (
-        "a number",
+        "a section that is no object",
+        {"merge": {"router_settings": []}},
+        "/router_settings is no object any more",
+    ),
+    (
+        "a setting that is no number",
         {"merge": {"router_settings": {"num_retries": "lots"}}},
         "/router_settings/num_retries must be a number",
     ),
     (
-        "a strategy",
+        "a strategy that LiteLLM does not have",
         {"merge": {"router_settings": {"routing_strategy": "round-robin"}}},
         "/router_settings/routing_strategy must be one of ",
     ),

@@ -236,6 +236,7 @@ NO_CREDENTIALS = re.compile(
 def test_the_names_of_all_providers_keys_are_known_for_credentials() -> None:
     """By this, literal values of theirs are refused."""
     keys = {v for p in map(providers.find, providers.known()) for keys in p.keys for v in keys}
+    assert len(keys) > 100
     others = {key for key in keys if not literals.CREDENTIAL_NAME.fullmatch(key)}
     assert {key for key in others if not NO_CREDENTIALS.fullmatch(key)} == set()
 
@@ -248,11 +249,11 @@ CASES: list[tuple[str, str, dict[str, str], str, list[str]]] = [
     ("the key is there", "openai/a", {"OPENAI_API_KEY": "x"}, "Present", []),
     ("the key is not there", "openai/a", {"OTHER": "x"}, "Missing", ["OPENAI_API_KEY"]),
     ("an empty value is none", "openai/a", {"OPENAI_API_KEY": ""}, "Missing", ["OPENAI_API_KEY"]),
-    ("nor are blanks", "openai/a", {"OPENAI_API_KEY": " \n"}, "Missing", ["OPENAI_API_KEY"]),
+    ("blanks are no value", "openai/a", {"OPENAI_API_KEY": " \n"}, "Missing", ["OPENAI_API_KEY"]),
     ("a pair of keys", "bedrock/a.b", dict.fromkeys(AWS, "x"), "Present", []),
     ("half a pair", "bedrock/a.b", {AWS[0]: "x"}, "Missing", [AWS[1]]),
     ("an alternative", "bedrock/a.b", {"AWS_BEARER_TOKEN_BEDROCK": "x"}, "Present", []),
-    ("none: the documented one is named", "bedrock/a.b", {}, "Missing", list(AWS)),
+    ("no key at all: the documented ones are named", "bedrock/a.b", {}, "Missing", list(AWS)),
     (
         "azure by a service principal",
         "azure/a",
@@ -261,6 +262,13 @@ CASES: list[tuple[str, str, dict[str, str], str, list[str]]] = [
         ),
         "Present",
         [],
+    ),
+    (
+        "the alternative that someone has begun is what misses a key",
+        "azure/a",
+        dict.fromkeys(["AZURE_API_BASE", "AZURE_TENANT_ID", "AZURE_CLIENT_ID"], "x"),
+        "Missing",
+        ["AZURE_CLIENT_SECRET"],
     ),
     ("azure has no base", "azure/a", {"AZURE_API_KEY": "x"}, "Missing", ["AZURE_API_BASE"]),
     ("vertex by a JSON", "vertex_ai/a", {"VERTEXAI_CREDENTIALS": "{}"}, "Present", []),
@@ -280,7 +288,7 @@ def test_the_status_says_whether_a_models_keys_are_there(
     assert model.get("missing", []) == [f"litellm-secrets/{key}" for key in missing]
 
 
-def test_a_model_that_needs_no_key_needs_none() -> None:
+def test_a_model_that_needs_no_key_misses_none() -> None:
     answer = reconciled(aiModels=[{"name": "ollama/m", "apiBase": "http://o:1"}])
     assert models(answer)["ollama/m"]["credentials"] == "NotNeeded"
     assert present(answer) == (
@@ -448,7 +456,7 @@ def test_the_hash_is_salted() -> None:
     ],
     ids=["master key", "env"],
 )
-def test_the_users_own_references_count(spec: Manifest) -> None:
+def test_pods_roll_when_a_key_that_the_user_refers_to_changes(spec: Manifest) -> None:
     hashes = {secret_hash(reconciled(secret("mine", k=value), **spec)) for value in "ab"}
     assert len(hashes) == 2
 
@@ -472,7 +480,7 @@ def test_a_made_master_key_rolls_no_pods_until_it_is_made_anew() -> None:
     assert secret_hash(world.reconcile()) == second
 
 
-def test_the_first_hash_is_the_same_each_time() -> None:
+def test_the_same_router_gets_the_same_first_hash() -> None:
     """Although the key is random: the same router gives the same pods."""
     assert secret_hash(reconciled()) == secret_hash(reconciled())
 

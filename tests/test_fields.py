@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from function.call import Manifest
-from tests.generate import SOURCE
+from function.composition import Manifest
 from tests.support.world import World, router
 
-SPEC: Manifest = yaml.safe_load(SOURCE.read_text())["spec"]["versions"][0]["schema"][
+TESTS = Path(__file__).parent
+DEFINITION = TESTS.parent / "package" / "configuration" / "definition.yaml"
+SPEC: Manifest = yaml.safe_load(DEFINITION.read_text())["spec"]["versions"][0]["schema"][
     "openAPIV3Schema"
 ]["properties"]["spec"]
-CASES: list[Manifest] = yaml.safe_load((Path(__file__).parent / "admission.yaml").read_text())
+CASES: list[Manifest] = yaml.safe_load((TESTS / "admission.yaml").read_text())
 (EVERYTHING,) = (case["spec"] for case in CASES if case["why"] == "everything at once")
 
 Steps = tuple[str, ...]

@@ -164,7 +164,7 @@ REFUSED: list[tuple[str, list[Object], str]] = [
         "FILE: unknown field spec.prot: remove it or fix the spelling",
     ),
     (
-        "also deep inside",
+        "a field deep inside that the API does not have",
         [router(aiModels=[{"name": "a/b", "apibase": "x"}])],
         "FILE: unknown field spec.aiModels[0].apibase: remove it or fix the spelling",
     ),

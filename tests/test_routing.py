@@ -8,7 +8,7 @@ import urllib.error
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from itertools import count
@@ -34,22 +34,27 @@ from tests.support.world import World, router, secret
 OK, TOO_MANY = HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS
 FAILURES = [400, 401, 403, 404, 408, 429, 500, 503]
 """What a provider may answer with when it fails."""
+SOME_FAILURES = [401, 404, 429, 500]
+"""One of each kind that LiteLLM tells apart."""
 
 
 @dataclass
 class Providers:
-    """The providers of a gateway: each test says how they are, and counts what came to each."""
+    """The providers of a gateway: each test says how they are, and counts what came to each.
+
+    In the order of their bases, which is that of the entries in a group: some strategies take the
+    first where nothing else decides, and it is one of the ill ones that is to be tried.
+    """
 
     failing: Upstream
+    slow: Upstream
     healthy: Upstream
     other: Upstream
-    slow: Upstream
 
     def reset(self) -> None:
         for field in fields(self):
             upstream: Upstream = getattr(self, field.name)
-            upstream.status, upstream.failures, upstream.delay = OK, 0, 0
-            upstream.pause, upstream.tokens, upstream.busiest = 0, 2, 0
+            upstream.reset()
         self.failing.status = HTTPStatus.INTERNAL_SERVER_ERROR
         self.slow.delay = 3
 
@@ -57,7 +62,8 @@ class Providers:
 @contextmanager
 def providers() -> Iterator[Providers]:
     with ExitStack() as stack:
-        up = Providers(*(stack.enter_context(Upstream()) for _ in fields(Providers)))
+        upstreams = [stack.enter_context(Upstream()) for _ in fields(Providers)]
+        up = Providers(*sorted(upstreams, key=lambda upstream: upstream.url))
         up.reset()
         yield up
 
@@ -90,7 +96,8 @@ def all_providers() -> Iterator[Providers]:
 
 
 @pytest.fixture(autouse=True)
-def _as_ever(request: pytest.FixtureRequest) -> None:
+def _reset_providers(request: pytest.FixtureRequest) -> None:
+    """Whatever order the tests run in, each begins with the same providers."""
     for name in ("up", "apart"):
         if name in request.fixturenames:
             request.getfixturevalue(name).reset()
@@ -178,18 +185,22 @@ def test_a_deployment_that_fails_costs_no_client_a_call(
     assert went_well == 15
 
 
-def test_nor_does_one_that_is_not_there(plain: Gateway, up: Providers) -> None:
+def test_a_deployment_that_is_not_there_costs_no_client_a_call(
+    plain: Gateway, up: Providers
+) -> None:
     assert spread(plain, "gone", 15, up.healthy) == ({OK: 15}, [15])
 
 
-def test_nor_one_that_does_not_answer_in_time(plain: Gateway, up: Providers) -> None:
+def test_a_deployment_that_does_not_answer_in_time_costs_no_client_a_call(
+    plain: Gateway, up: Providers
+) -> None:
     answered, (slow, went_well) = spread(plain, "slow", 4, up.slow, up.healthy, at_once=4)
     assert answered == {OK: 4}
     assert (slow > 0, went_well) == (True, 4)
 
 
 @pytest.mark.parametrize("model", ["pair", "gone", "backed"])
-def test_nor_is_a_stream_lost(plain: Gateway, model: str) -> None:
+def test_a_deployment_that_fails_costs_no_client_a_stream(plain: Gateway, model: str) -> None:
     assert [plain.stream(model) for _ in range(8)] == [ANSWER] * 8
 
 
@@ -197,33 +208,45 @@ def test_a_stream_may_take_its_time_as_long_as_it_goes_on(plain: Gateway, up: Pr
     """The timeout is for each part of it: one second, and four halts of 0.6."""
     up.slow.delay, up.slow.pause = 0, 0.6
     assert plain.stream("patience") == ANSWER
-    up.slow.pause = 2.5
+
+
+def test_a_stream_that_does_not_begin_in_time_gets_408(plain: Gateway, up: Providers) -> None:
+    up.slow.delay, up.slow.pause = 0, 10
     begin = time.monotonic()
-    with suppress(urllib.error.HTTPError):
-        assert plain.stream("patience") != ANSWER
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        plain.stream("patience")
+    with refused.value as answer:
+        assert answer.code == HTTPStatus.REQUEST_TIMEOUT
     assert time.monotonic() - begin < 5
 
 
-def test_nor_do_seven_of_eight(plain: Gateway, up: Providers) -> None:
+def test_a_stream_that_halts_for_too_long_breaks_off(plain: Gateway, up: Providers) -> None:
+    up.slow.delay, up.slow.halt = 0, 10
+    begin = time.monotonic()
+    assert plain.stream("patience") == ANSWER[: len(ANSWER) // 2]
+    assert time.monotonic() - begin < 5
+
+
+def test_seven_of_eight_that_fail_cost_no_client_a_call(plain: Gateway, up: Providers) -> None:
     assert spread(plain, "eight", 5, up.healthy) == ({OK: 5}, [5])
 
 
-def test_nor_calls_at_once(plain: Gateway, up: Providers) -> None:
+def test_a_deployment_that_fails_costs_none_of_many_calls_at_once(
+    plain: Gateway, up: Providers
+) -> None:
     answered, (went_well,) = spread(plain, "pair", 40, up.healthy, at_once=8)
     assert (answered, went_well) == ({OK: 40}, 40)
 
 
-def test_nor_does_one_failure_of_the_healthy_beside_the_failing(
-    plain: Gateway, up: Providers
-) -> None:
+def test_a_deployment_that_is_well_again_is_called_at_once(plain: Gateway, up: Providers) -> None:
     """No deployment rests, so that no client waits for one that is well again."""
     up.healthy.status = HTTPStatus.INTERNAL_SERVER_ERROR
-    assert OK not in plain.chats("pair", 2)
+    assert plain.chats("pair", 2) == {HTTPStatus.INTERNAL_SERVER_ERROR: 2}
     up.healthy.status = OK
     assert plain.chats("pair", 5) == {OK: 5}
 
 
-@pytest.mark.parametrize("status", [401, 404, 429, 500])
+@pytest.mark.parametrize("status", SOME_FAILURES)
 def test_a_lone_deployment_never_rests(plain: Gateway, up: Providers, status: int) -> None:
     """Each call is tried, and the first after it is well again succeeds."""
     up.failing.status = status
@@ -278,7 +301,9 @@ def test_calls_over_a_limit_go_on_to_the_rest_of_the_group(
     assert (limited, rest) == (3, 27)
 
 
-def test_also_with_several_limits_and_a_failure(plain: Gateway, up: Providers) -> None:
+def test_calls_over_several_limits_and_a_failure_go_on_to_the_rest_of_the_group(
+    plain: Gateway, up: Providers
+) -> None:
     within_a_minute()
     answered, (limited, failing, rest) = spread(
         plain, "rpm three", 30, up.healthy, up.failing, up.other
@@ -296,7 +321,9 @@ def test_calls_over_the_limit_at_once_get_429(plain: Gateway, up: Providers) -> 
     assert plain.chats("parallel", 2) == {OK: 2}
 
 
-def test_or_go_on_to_the_rest_of_the_group(plain: Gateway, up: Providers) -> None:
+def test_calls_over_the_limit_at_once_go_on_to_the_rest_of_the_group(
+    plain: Gateway, up: Providers
+) -> None:
     answered, (limited, rest) = spread(plain, "parallel pair", 12, up.slow, up.other, at_once=12)
     assert answered == {OK: 12}
     assert (limited <= 2, up.slow.busiest <= 2) == (True, True)
@@ -356,7 +383,9 @@ def test_two_models_may_be_each_others_fallback(plain: Gateway, up: Providers) -
         ("gpt-anything", "gpt-fixed"),
     ],
 )
-def test_wildcards(plain: Gateway, up: Providers, asked: str, called: str) -> None:
+def test_a_wildcard_offers_every_model_that_it_matches(
+    plain: Gateway, up: Providers, asked: str, called: str
+) -> None:
     assert spread(plain, asked, 1, up.healthy) == ({OK: 1}, [1])
     assert up.healthy.calls[-1].body["model"] == called
 
@@ -434,7 +463,7 @@ def test_a_group_that_fails_makes_its_fallback_no_rest(told: Gateway, apart: Pro
     assert (answered, one + other) == ({OK: 30}, 30)
 
 
-def test_a_lone_deployment_does_not_rest_either(told: Gateway, apart: Providers) -> None:
+def test_a_lone_deployment_does_not_rest_where_others_do(told: Gateway, apart: Providers) -> None:
     assert spread(told, "lone", 10, apart.failing) == ({500: 10}, [10])
 
 
@@ -444,7 +473,9 @@ def test_a_limit_makes_no_other_deployment_rest(told: Gateway, apart: Providers)
     assert (answered, arrived) == ({OK: 30}, [3, 27])
 
 
-def test_the_routers_timeout_is_for_all(told: Gateway, apart: Providers) -> None:
+def test_the_routers_timeout_is_for_every_entry_without_one(
+    told: Gateway, apart: Providers
+) -> None:
     assert spread(told, "slow", 1, apart.slow) == ({HTTPStatus.REQUEST_TIMEOUT: 1}, [1])
 
 
@@ -467,9 +498,11 @@ CHEAP, DEAR = ({"input_cost_per_token": x, "output_cost_per_token": x} for x in 
 @pytest.fixture(scope="module", params=[s for s in get_args(Strategy) if s != "simple-shuffle"])
 def strategy(request: pytest.FixtureRequest, apart: Providers) -> Iterator[tuple[str, Gateway]]:
     """A gateway of each other strategy."""
+    pairs = [
+        (f"pair {status}", up) for status in SOME_FAILURES for up in (apart.failing, apart.healthy)
+    ]
     models = [
-        entry("pair", apart.failing),
-        entry("pair", apart.healthy),
+        *(entry(alias, upstream) for alias, upstream in pairs),
         entry("slow", apart.slow, timeoutSeconds=1),
         entry("slow", apart.healthy),
         entry("lone", apart.failing, maxRetries=0),
@@ -486,19 +519,25 @@ def strategy(request: pytest.FixtureRequest, apart: Providers) -> Iterator[tuple
         yield request.param, gateway
 
 
-@pytest.mark.parametrize("status", [401, 404, 429, 500])
+@pytest.mark.parametrize("status", SOME_FAILURES)
 def test_each_strategy_finds_the_healthy_deployment(
     strategy: tuple[str, Gateway], apart: Providers, status: int
 ) -> None:
+    """Each status in a group of its own: after the first failure a deployment rests."""
     apart.failing.status = status
-    answered, (went_well,) = spread(strategy[1], "pair", 15, apart.healthy)
+    answered, (failed, went_well) = spread(
+        strategy[1], f"pair {status}", 15, apart.failing, apart.healthy
+    )
     assert (answered, went_well) == ({OK: 15}, 15)
+    assert failed > 0
 
 
 def test_each_strategy_gets_round_one_that_is_slow(
     strategy: tuple[str, Gateway], apart: Providers
 ) -> None:
-    assert spread(strategy[1], "slow", 6, apart.healthy) == ({OK: 6}, [6])
+    answered, (late, went_well) = spread(strategy[1], "slow", 6, apart.slow, apart.healthy)
+    assert (answered, went_well) == ({OK: 6}, 6)
+    assert late > 0
 
 
 def test_each_strategy_keeps_a_limit_and_goes_on(
@@ -569,7 +608,8 @@ def test_the_example_goes_on_when_a_provider_fails() -> None:
             azure.status = HTTPStatus.UNAUTHORIZED
             assert spread(gateway, "gpt-4o", 10, mistral) == ({OK: 10}, [10])
             mistral.status = HTTPStatus.SERVICE_UNAVAILABLE
-            assert OK not in gateway.chats("gpt-4o", 1)
+            # Of all that went wrong, clients are told of the limit.
+            assert gateway.chats("gpt-4o", 1) == {TOO_MANY: 1}
             azure.status = OK
             assert spread(gateway, "mistral-large", 10, azure) == ({OK: 10}, [10])
             mistral.status = OK
@@ -578,6 +618,8 @@ def test_the_example_goes_on_when_a_provider_fails() -> None:
 
 
 # -- Several pods
+
+PASSWORD = "redis-of-the-test"
 
 
 @dataclass
@@ -590,6 +632,20 @@ class Fleet:
 
 @pytest.fixture(scope="module")
 def fleet(apart: Providers) -> Iterator[Fleet]:
+    with two_pods(apart) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def bereft(apart: Providers) -> Iterator[Fleet]:
+    """Pods whose Redis server has gone; it does not come back."""
+    with two_pods(apart) as fleet:
+        fleet.redis.stop()
+        yield fleet
+
+
+@contextmanager
+def two_pods(apart: Providers) -> Iterator[Fleet]:
     models = [
         entry("rpm", apart.healthy, rpm=6),
         entry("tpm", apart.healthy, tpm=60),
@@ -608,13 +664,12 @@ def fleet(apart: Providers) -> Iterator[Fleet]:
             "cooldownSeconds": 60,
         },
     }
-    password = "redis-of-the-test"
     secrets = [
         secret("master", "team", key="sk-of-both"),
-        secret("redis", "team", password=password),
+        secret("redis", "team", password=PASSWORD),
         secret("litellm-secrets", "team", **support.KEYS),
     ]
-    with redis_server(password) as redis, ExitStack() as stack:
+    with redis_server(PASSWORD) as redis, ExitStack() as stack:
         shared = {
             "host": "127.0.0.1",
             "port": redis.port,
@@ -622,9 +677,11 @@ def fleet(apart: Providers) -> Iterator[Fleet]:
         }
         one, two = (World(router(port=free_port(), redis=shared, **spec)) for _ in range(2))
         pods = [
-            stack.enter_context(support.running(world, *secrets, key="sk-of-both"))
+            stack.enter_context(support.starting(world, *secrets, key="sk-of-both"))
             for world in (one, two)
         ]
+        for gateway in pods:
+            gateway.pod.wait_ready()
         yield Fleet((pods[0], pods[1]), redis)
 
 
@@ -654,8 +711,7 @@ def test_redis_may_encrypt_and_must_then_be_trusted(tmp_path: Path, *, trusted: 
     known = (authority if trusted else stranger).folder(tmp_path / "client") / "ca.crt"
     # With two slashes it is the machine's own /tmp and not the pod's.
     variable = {"name": "SSL_CERT_FILE", "value": f"/{known}"}
-    password = "redis-of-the-test"
-    with Upstream() as upstream, redis_server(password, certificates) as redis:
+    with Upstream() as upstream, redis_server(PASSWORD, certificates) as redis:
         ref = {"name": "redis", "key": "password"}
         world = World(
             router(
@@ -672,7 +728,7 @@ def test_redis_may_encrypt_and_must_then_be_trusted(tmp_path: Path, *, trusted: 
             )
         )
         held = [
-            secret("redis", "team", password=password),
+            secret("redis", "team", password=PASSWORD),
             secret("litellm-secrets", "team", **support.KEYS),
         ]
         with support.running(world, *held) as gateway:
@@ -703,14 +759,18 @@ def test_each_pod_counts_calls_at_once_by_itself(fleet: Fleet, apart: Providers)
     assert apart.slow.busiest == 2
 
 
-def test_no_password_of_redis_is_in_a_log(fleet: Fleet) -> None:
-    for pod in fleet.pods:
-        assert "redis-of-the-test" not in pod.pod.log()
-
-
-def test_without_redis_each_pod_counts_by_itself(fleet: Fleet) -> None:
-    """The last of these tests: the server does not come back."""
-    fleet.redis.stop()
-    assert both(fleet, "spare", 4) == {OK: 4}
+def test_without_redis_each_pod_counts_by_itself(bereft: Fleet, apart: Providers) -> None:
     within_a_minute()
-    assert fleet.pods[0].chats("rpm", 8)[OK] <= 6
+    for gateway in bereft.pods:
+        assert spread(gateway, "rpm", 8, apart.healthy) == ({OK: 6, TOO_MANY: 2}, [6])
+
+
+@pytest.mark.parametrize("which", ["fleet", "bereft"])
+def test_no_password_of_redis_is_in_a_log(request: pytest.FixtureRequest, which: str) -> None:
+    """Whether the server is there or not: calls go well, and what is logged does not tell."""
+    pods: Fleet = request.getfixturevalue(which)
+    assert both(pods, "spare", 4) == {OK: 4}
+    for gateway in pods.pods:
+        log = gateway.pod.log()
+        assert log
+        assert PASSWORD not in log

@@ -8,7 +8,6 @@ real: schemas, defaults, CEL rules, admission, server-side apply. It allows ever
 import http.client
 import json
 import secrets
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,12 +19,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support import tools
+from tests.support.processes import free_port
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -254,7 +253,7 @@ def serve() -> Iterator[Client]:
     kube_apiserver = tools.find("kube-apiserver", BUILD)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apiserver-")))
-        port, etcd_port, peer_port = _free_ports(3)
+        port, etcd_port, peer_port = (free_port() for _ in range(3))
         etcd_url, peer_url = f"http://{HOST}:{etcd_port}", f"http://{HOST}:{peer_port}"
         token = secrets.token_hex(16)
         tokens = folder / "tokens.csv"
@@ -322,13 +321,6 @@ def serve() -> Iterator[Client]:
         yield stack.enter_context(closing(_wait(connect, "kube-apiserver to be ready")))
 
 
-@pytest.fixture(scope="session")
-def apiserver() -> Iterator[Client]:
-    """The API server that all tests of a run share: they keep apart by namespaces."""
-    with serve() as client:
-        yield client
-
-
 def crds_of(xrd: Path) -> list[Json]:
     """The CRDs that Crossplane derives from the XRDs in a file: each one's own, then its claim's.
 
@@ -368,15 +360,6 @@ def _wait(attempt: Callable[[], T | None], what: str, seconds: float = 120) -> T
             raise TimeoutError(f"waited {seconds:.0f} seconds for {what}")
         time.sleep(0.05)
     return result
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; held together, they differ from each other."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in sockets:
-            listener.bind((HOST, 0))
-        return [listener.getsockname()[1] for listener in sockets]
 
 
 @contextmanager

@@ -1,22 +1,33 @@
 """Server processes of the function, started as its image starts them."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+PORTS = range(10_000, 30_000)
+"""Below those that Linux gives to outgoing connections: none comes to have one of these."""
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port of the loopback device that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A TCP port of the loopback device that nothing listens on; a new one each time.
+
+    At random, so that test runs side by side do not take each other's before a server has it.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 @contextmanager

@@ -25,6 +25,8 @@ _ENV = {
 
 PROMPT = "prompt-of-the-recorder"
 """What every call says; the recorder's own word, which has no import for these tests."""
+BROKEN_OFF = "No end after"
+"""What the error of a call begins with that took too long or whose process ended; its words too."""
 
 
 @dataclass(frozen=True)

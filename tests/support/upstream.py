@@ -9,7 +9,6 @@ to fail and to be slow.
 import json
 import re
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -45,15 +44,17 @@ class Call:
 class Upstream:
     """A server on a free port of 127.0.0.1 for the length of a `with` block."""
 
-    def __init__(self, *, status: int = HTTPStatus.OK, delay: float = 0) -> None:
-        self.status = status
+    def __init__(self) -> None:
+        self.status: int = HTTPStatus.OK
         """What a model's call is answered with, from now on; other calls are not concerned."""
         self.failures = 0
         """How many of the next models' calls fail, whatever the status is."""
-        self.delay = delay
+        self.delay = 0.0
         """For how many seconds a model's call is kept waiting, from now on."""
         self.pause = 0.0
         """For how many seconds a stream halts before each of its words, from now on."""
+        self.halt = 0.0
+        """For how many seconds a stream halts in its middle, from now on."""
         self.tokens = 2
         """How many tokens a chat completion says that it used."""
         self.calls: list[Call] = []
@@ -63,6 +64,7 @@ class Upstream:
         """
         self.busiest = 0
         """How many of models' calls were at work at once, at most."""
+        self._released = threading.Event()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
@@ -76,6 +78,18 @@ class Upstream:
         """The base of every path, without a slash at its end."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    def reset(self) -> None:
+        """Makes it as it was at first; calls that a gateway no longer waits for are over then."""
+        self._released.set()
+        self._server.wait_until_idle()
+        self._released.clear()
+        self.status, self.failures, self.tokens, self.busiest = HTTPStatus.OK, 0, 2, 0
+        self.delay = self.pause = self.halt = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Keeps a call waiting, until it is reset at the latest."""
+        self._released.wait(seconds)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -86,6 +100,7 @@ class Upstream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._released.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -99,7 +114,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = upstream
         self.at_work = 0
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
 
     def record(self, call: Call) -> None:
         with self.lock:
@@ -117,6 +132,11 @@ class _Server(ThreadingHTTPServer):
     def done(self, call: Call) -> None:
         with self.lock:
             self.at_work -= call.is_models
+            self.lock.notify_all()
+
+    def wait_until_idle(self) -> None:
+        with self.lock:
+            assert self.lock.wait_for(lambda: not self.at_work, timeout=20), "calls that do not end"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -145,10 +165,10 @@ class _Handler(BaseHTTPRequestHandler):
         upstream = self.server.upstream
         status: int = HTTPStatus.OK
         if call.is_models:
-            time.sleep(upstream.delay)
+            upstream.wait(upstream.delay)
             status = self.server.next_status()
         if status == HTTPStatus.OK and _streams(call):
-            self._stream(call, upstream.pause)
+            self._stream(call)
             return
         answer = _answer(call, upstream.tokens) if status == HTTPStatus.OK else None
         if answer is None and status == HTTPStatus.OK:
@@ -160,12 +180,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    def _stream(self, call: Call, pause: float) -> None:
+    def _stream(self, call: Call) -> None:
+        upstream = self.server.upstream
         self.send_response(HTTPStatus.OK)
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
-        for word in STREAMED:
-            time.sleep(pause)
+        for i, word in enumerate(STREAMED):
+            upstream.wait(upstream.pause + (upstream.halt if i == len(STREAMED) // 2 else 0))
             chunk = {
                 "id": "chatcmpl-1",
                 "object": "chat.completion.chunk",
