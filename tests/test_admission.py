@@ -264,7 +264,7 @@ def composed(request: pytest.FixtureRequest, apiserver: Client) -> dict[str, Man
     where: Any = xr["spec"]["claimRef"] if "claimRef" in xr["spec"] else xr["metadata"]
     where["namespace"] = namespace
     answer = World(xr).reconcile()
-    assert names.DEPLOYMENT in answer.resources, answer.refusal
+    assert names.RESOURCE_DEPLOYMENT in answer.resources, answer.refusal
     return {name: resource.manifest for name, resource in answer.resources.items()}
 
 
@@ -295,7 +295,7 @@ def test_the_pods_meet_the_restricted_standard(
 def test_what_others_add_to_an_object_stays(apiserver: Client) -> None:
     apiserver.namespace("shared")
     answer = World(router(namespace="shared")).reconcile()
-    assert names.DEPLOYMENT in answer.resources, answer.refusal
+    assert names.RESOURCE_DEPLOYMENT in answer.resources, answer.refusal
     for resource in answer.resources.values():
         apiserver.apply(resource.manifest)
         theirs = {key: resource.manifest[key] for key in ("apiVersion", "kind")}

@@ -208,7 +208,7 @@ def test_a_router_that_names_the_secret_made_for_it_composes_what_it_composed_be
     world = World(router())
     world.reconcile()
     before = world.reconcile()
-    ref = {"name": "gw-master-key", "key": names.MASTER_KEY_VARIABLE}
+    ref = {"name": "gw-master-key", "key": MASTER_KEY}
     world.xr = router(auth={"masterKeySecretRef": ref})
     assert world.reconcile() == before
 
@@ -230,7 +230,7 @@ def test_a_router_that_names_a_secret_of_that_name_that_is_the_users_leaves_it_a
     world = World(router(auth={"masterKeySecretRef": ref}))
     world.add(master_key())
     answer = world.reconcile()
-    assert names.MASTER_KEY not in answer.resources
+    assert names.RESOURCE_MASTER_KEY not in answer.resources
     (condition,) = (c for c in answer.conditions if c.type == names.CREDENTIALS_PRESENT)
     assert "mine in Secret 'gw-master-key'" in condition.message
 

@@ -509,16 +509,16 @@ def test_config_changes_the_hash_and_nothing_that_is_kept_between_calls() -> Non
 
 
 BROKEN: list[tuple[str, Manifest, str]] = [
-    ("no models", {"remove": ["/model_list"]}, "/model_list is no list of models any more"),
+    ("no models", {"remove": ["/model_list"]}, "/model_list must be a list of models"),
     (
         "an object in place of the models",
         {"merge": {"model_list": {}}},
-        "/model_list is no list of models any more",
+        "/model_list must be a list of models",
     ),
     (
         "an empty list of models",
         {"remove": ["/model_list/0"]},
-        "/model_list is no list of models any more",
+        "/model_list must be a list of models",
     ),
     (
         "a model without a name",
@@ -554,7 +554,7 @@ BROKEN: list[tuple[str, Manifest, str]] = [
     (
         "a section that is no object",
         {"merge": {"router_settings": []}},
-        "/router_settings is no object any more",
+        "/router_settings must be an object",
     ),
     (
         "a setting that is no number",

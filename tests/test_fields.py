@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from function.composition import Manifest
+from function.call import Manifest
 from tests.support.world import World, router
 
 TESTS = Path(__file__).parent

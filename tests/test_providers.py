@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from function.litellm import providers
-from function.litellm.providers import Provider
+from function.gateways.litellm import providers
+from function.gateways.litellm.providers import Provider
 from tests.support.recording import BROKEN_OFF, PROMPT, Case, Recording, known_providers, record
 
 BASE = "https://base-of-the-spec.invalid/v1"

@@ -114,8 +114,8 @@ class Plan:
         offers: what is called for each model name that clients can ask for, in order.
         master_key: where the gateway reads its master key.
         generated_key: where a master key is that was generated for the router.
-        keys: all keys of Secrets that the gateway uses but for a generated master key.
-        own_keys: those of them that the gateway itself needs, whichever models it offers.
+        keys: the keys of users' Secrets that the models and the user's own variables take.
+        own_keys: the keys of users' Secrets that the gateway itself needs, whatever it offers.
         longest_call_seconds: how long a call may last, which a pod that stops waits for.
         results: what the user should look at or know.
     """

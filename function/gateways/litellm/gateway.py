@@ -71,7 +71,6 @@ def plan(router: Router) -> Plan:
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
     ref = spec.auth.master_key_secret_ref
     master_key = generated_key if ref is None else SecretKey(ref.name, ref.key)
-    own_keys = _own_keys(spec)
     return Plan(
         router=router,
         container=_container(router, _environment(spec, master_key, entries_)),
@@ -79,8 +78,8 @@ def plan(router: Router) -> Plan:
         offers=_offers(entries_),
         master_key=master_key,
         generated_key=generated_key,
-        keys=_model_keys(spec, entries_) | own_keys,
-        own_keys=own_keys,
+        keys=_model_keys(spec, entries_),
+        own_keys=_own_keys(spec),
         longest_call_seconds=router_settings.longest_call(spec),
         results=(*warnings.of(spec, entries_), *overridden, *unset),
     )
