@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from function import shapes
 from function.errors import Refused
 
 Manifest = dict[str, Any]
@@ -29,12 +30,14 @@ class Request:
             requirement: the object, or None if it does not exist. What has not been looked up yet
             is left out.
         input: the input of the Composition's step.
+        unreadable: why the composite resource's spec could not be read, if it could not.
     """
 
     composite: Mapping[str, Any] = field(default_factory=dict)
     observed: Objects = field(default_factory=dict)
     required: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     input: Mapping[str, Any] = field(default_factory=dict)
+    unreadable: Refused | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,6 @@ class Response:
     ttl_seconds: int = 60
 
 
-def conditions_of(observed: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """The conditions in an observed object's status; none if there is no object."""
-    return ((observed or {}).get("status") or {}).get("conditions") or []
+def conditions_of(observed: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The conditions in an observed object's status."""
+    return shapes.objects_at(observed, "status", "conditions")

@@ -21,6 +21,8 @@ def compose(request: Request) -> Response:
 
 
 def _compose(request: Request) -> Response:
+    if request.unreadable is not None:
+        raise request.unreadable
     router = api.read(request)
     gateway = GATEWAYS.get(router.spec.type)
     if gateway is None:

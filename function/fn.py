@@ -9,10 +9,11 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
 from function import names, report, resources, structs
-from function.api import router
+from function.api import bounds, router
 from function.call import Request, Response
 from function.compose import compose
 from function.errors import Refused
+from function.text import one_line
 
 STATUS = {
     "True": fnv1.STATUS_CONDITION_TRUE,
@@ -60,27 +61,65 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
                 error=type(error).__name__,
                 at=[f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)],
             )
-            answer = report.refused(request, Refused(names.REASON_INTERNAL_ERROR, _DEFECT))
-            rsp = write_response(req, answer)
+            answer, rsp = _defect(req, request)
         if answer.refusal is not None:
             log.info("Refused", reason=answer.refusal.reason)
         return rsp
 
+    def undecodable(self) -> fnv1.RunFunctionResponse:
+        """Answers a request that is nested too deep for protobuf, or is none at all.
+
+        A gRPC error instead would be shown by no condition.
+        """
+        refusal = bounds.too_deep()
+        self.log.info("Refused", reason=refusal.reason)
+        return write_response(fnv1.RunFunctionRequest(), report.refused(Request(), refusal))
+
+
+def _defect(
+    req: fnv1.RunFunctionRequest, request: Request
+) -> tuple[Response, fnv1.RunFunctionResponse]:
+    """The answer to a request that cannot be composed because of a defect.
+
+    If that lies where the state of the cluster is told, nothing is told of it.
+    """
+    refusal = Refused(names.REASON_INTERNAL_ERROR, _DEFECT)
+    try:
+        answer = report.refused(request, refusal)
+        return answer, write_response(req, answer)
+    except Exception:  # noqa: BLE001  # What is told then depends on nothing in the request.
+        answer = report.refused(Request(), refusal)
+        return answer, write_response(fnv1.RunFunctionRequest(meta=req.meta), answer)
+
 
 def read_request(req: fnv1.RunFunctionRequest) -> Request:
     """The request as plain values, of what the core looks at."""
+    observed = req.observed.composite.resource
+    composite: dict[str, Any] = dict(structs.View(observed))
+    settings: dict[str, Any] = {}
+    unreadable = None
+    try:
+        if "spec" in observed.fields:
+            composite["spec"] = structs.read_value(observed.fields["spec"], most=bounds.MAX_VALUES)
+    except structs.TooManyValuesError:
+        unreadable = bounds.too_many_values()
+    try:
+        settings = structs.read(req.input, most=bounds.MAX_INPUT_VALUES)
+    except structs.TooManyValuesError:
+        unreadable = bounds.too_large_input()
     return Request(
-        composite=structs.read(req.observed.composite.resource),
+        composite=composite,
         observed={
-            name: structs.read(req.observed.resources[name].resource)
+            name: structs.View(req.observed.resources[name].resource)
             for name in resources.KINDS
             if name in req.observed.resources
         },
         required={
-            name: structs.read(found.items[0].resource) if found.items else None
+            name: structs.View(found.items[0].resource) if found.items else None
             for name, found in req.required_resources.items()
         },
-        input=structs.read(req.input),
+        input=settings,
+        unreadable=unreadable,
     )
 
 
@@ -135,7 +174,7 @@ def _add_result(
         fnv1.Result(
             severity=severity,
             reason=reason,
-            message=message,
+            message=one_line(message),
             target=fnv1.TARGET_COMPOSITE_AND_CLAIM,
         )
     )

@@ -7,14 +7,15 @@ age, so that new pods of a scaled function get calls too.
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import grpc
 from crossplane.function import runtime
-from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
-from crossplane.function.proto.v1beta1 import run_function_pb2_grpc as grpcv1beta1
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -28,26 +29,57 @@ _CONNECTION_AGE: Final = (
     ("grpc.max_connection_age_ms", 5 * 60 * 1000),
     ("grpc.max_connection_age_grace_ms", DRAIN_SECONDS * 1000),
 )
+_FUNCTION_SERVICES: Final = tuple(
+    f"apiextensions.fn.proto.{version}.FunctionRunnerService" for version in ("v1", "v1beta1")
+)
+_FILES: Final = ("tls.key", "tls.crt", "ca.crt")
 _SERVICES: Final = (*runtime.SERVICE_NAMES, health.SERVICE_NAME)
 
 
+class Runner(Protocol):
+    """What is served: the function."""
+
+    async def RunFunction(
+        self, req: fnv1.RunFunctionRequest, context: object, /
+    ) -> fnv1.RunFunctionResponse:
+        """Answers one request."""
+
+    def undecodable(self) -> fnv1.RunFunctionResponse:
+        """Answers a request that cannot be decoded."""
+
+
 def build(
-    runner: grpcv1.FunctionRunnerServiceServicer, options: Sequence[tuple[str, Any]] = ()
+    runner: Runner, options: Sequence[tuple[str, Any]] = ()
 ) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     """A server with all services (v1, v1beta1, health, reflection) that does not listen yet."""
     server = grpc.aio.server(options=[*_CONNECTION_AGE, *options])
-    grpcv1.add_FunctionRunnerServiceServicer_to_server(runner, server)
-    grpcv1beta1.add_FunctionRunnerServiceServicer_to_server(
-        runtime.BetaFunctionRunner(wrapped=runner), server
-    )
+    # The messages of v1beta1 are those of v1 byte for byte.
+    method = {"RunFunction": _method(runner)}
+    for service in _FUNCTION_SERVICES:
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, method),))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection(_SERVICES, server)
     return server, checks
 
 
+def _method(runner: Runner) -> "grpc.RpcMethodHandler[Any, Any]":
+    """RunFunction, with its request decoded here: gRPC would answer a bad one by itself."""
+
+    async def run(data: bytes, context: object) -> fnv1.RunFunctionResponse:
+        try:
+            req = fnv1.RunFunctionRequest.FromString(data)
+        except DecodeError:
+            return runner.undecodable()
+        return await runner.RunFunction(req, context)
+
+    return grpc.unary_unary_rpc_method_handler(
+        run, response_serializer=fnv1.RunFunctionResponse.SerializeToString
+    )
+
+
 async def serve(
-    runner: grpcv1.FunctionRunnerServiceServicer,
+    runner: Runner,
     address: str,
     *,
     certificates: Path | None,
@@ -69,7 +101,7 @@ async def serve(
         if certificates is None:
             server.add_insecure_port(address)
         else:
-            server.add_secure_port(address, _credentials(certificates))
+            server.add_secure_port(address, _Certificates(certificates).credentials())
     except RuntimeError:
         raise StartError(
             f"cannot listen on '{address}': it is in use, or not an address of this machine; "
@@ -86,27 +118,69 @@ async def serve(
     await server.stop(grace=DRAIN_SECONDS)
 
 
-def _credentials(folder: Path) -> grpc.ServerCredentials:
-    """Credentials for mTLS, read again for each handshake, so that a renewal needs no restart."""
-    initial = _configuration(folder)
+class _Certificates:
+    """The certificates of a folder: the last that were good, and newer ones once they are."""
 
-    def renewed() -> grpc.ServerCertificateConfiguration:
-        try:
-            return _configuration(folder)
-        except StartError:
-            return initial  # Perhaps half written; the next handshake reads it again.
+    def __init__(self, folder: Path) -> None:
+        """Reads the folder.
 
-    return grpc.dynamic_ssl_server_credentials(initial, renewed, require_client_authentication=True)
+        Raises:
+            StartError: a file cannot be read, or they do not belong together.
+        """
+        self._folder = folder
+        self._files = self._read()
+        self._check(self._files)
 
-
-def _configuration(folder: Path) -> grpc.ServerCertificateConfiguration:
-    try:
-        key, certificate, authority = (
-            (folder / name).read_bytes() for name in ("tls.key", "tls.crt", "ca.crt")
+    def credentials(self) -> grpc.ServerCredentials:
+        """Credentials for mTLS, read again for each handshake: a renewal needs no restart."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(), self._renewed, require_client_authentication=True
         )
-    except OSError as error:
-        raise StartError(
-            f"cannot read '{error.filename}' ({error.strerror}): --tls-server-certs-dir must hold "
-            "tls.crt, tls.key and ca.crt"
-        ) from None
-    return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)
+
+    def _renewed(self) -> grpc.ServerCertificateConfiguration:
+        try:
+            files = self._read()
+            if files != self._files:
+                self._check(files)
+                self._files = files
+        except StartError:
+            pass  # Gone, or half written: the next handshake reads them again.
+        return self._configuration()
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
+        key, certificate, authority = self._files
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)
+
+    def _read(self) -> tuple[bytes, ...]:
+        try:
+            return tuple((self._folder / name).read_bytes() for name in _FILES)
+        except OSError as error:
+            raise StartError(
+                f"cannot read '{error.filename}' ({error.strerror}): --tls-server-certs-dir must "
+                "hold tls.crt, tls.key and ca.crt"
+            ) from None
+
+    def _check(self, files: tuple[bytes, ...]) -> None:
+        """Refuses files that gRPC could not serve with: it would take them, and every call fail."""
+        key, certificate, authority = (self._folder / name for name in _FILES)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            # A key with a password is refused, not asked for on the terminal.
+            context.load_cert_chain(certificate, key, password="")
+        except (OSError, ValueError):
+            raise StartError(
+                f"'{certificate}' and '{key}' are not a certificate and its private key: "
+                "--tls-server-certs-dir must hold a pair that belongs together"
+            ) from None
+        try:
+            context.load_verify_locations(authority)
+        except (OSError, ValueError):
+            raise StartError(
+                f"'{authority}' is not a certificate: --tls-server-certs-dir must hold that of the "
+                "authority of Crossplane's client certificate"
+            ) from None
+        if self._read() != files:
+            raise StartError(
+                f"the files in '{self._folder}' change while they are read: start again once they "
+                "are complete"
+            )

@@ -1,6 +1,7 @@
 """The core: what is composed, what is refused, and what is never touched."""
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ from tests.support.world import UID, World, behind_claim, controlled, router, se
 
 SECRET = "secret.litellm-secrets"
 """The requirement for the Secret that these tests' routers take their keys from."""
+
+DEPLOYMENT = ("Deployment", "team", "gw")
+KEY_SECRET = ("Secret", "team", "gw-master-key")
 
 ALL = {"configMap", "deployment", "masterKey", "service"}
 """What every router composes, by the names that must never change."""
@@ -162,6 +166,56 @@ def test_a_deleted_key_is_made_anew() -> None:
     key = key_of(world.reconcile())
     del world.objects["Secret", "team", "gw-master-key"]
     assert key_of(world.reconcile()) != key
+
+
+def test_a_key_that_cannot_be_made_anew_leaves_the_pods_alone() -> None:
+    """Whatever random values the calls make up until its Secret can be created."""
+    world = World(router())
+    world.reconcile()
+    world.reconcile()
+    before = json.dumps(world.objects[DEPLOYMENT])
+    del world.objects[KEY_SECRET]
+    world.forbidden = frozenset({"Secret"})
+    for _ in range(5):
+        world.reconcile()
+        assert json.dumps(world.objects[DEPLOYMENT]) == before
+    world.forbidden = frozenset()
+    assert _secret_hashes(world, reconciles=5) == 2
+
+
+def test_a_key_that_could_never_be_made_leaves_the_pods_alone() -> None:
+    world = World(router(), forbidden=frozenset({"Secret"}))
+    world.reconcile()
+    before = json.dumps(world.objects[DEPLOYMENT])
+    for _ in range(5):
+        world.reconcile()
+        assert json.dumps(world.objects[DEPLOYMENT]) == before
+
+
+def test_a_deleted_key_rolls_the_pods_once() -> None:
+    world = World(router())
+    world.reconcile()
+    for _ in range(2):
+        del world.objects[KEY_SECRET]
+        assert _secret_hashes(world, reconciles=5) == 2
+
+
+def test_a_key_that_replaces_another_by_hand_rolls_the_pods_once() -> None:
+    world = World(router())
+    world.reconcile()
+    del world.objects[KEY_SECRET]
+    del world.references[names.RESOURCE_MASTER_KEY]
+    world.add(master_key(key="sk-by-hand"))
+    assert _secret_hashes(world, reconciles=5) == 2
+
+
+def _secret_hashes(world: World, *, reconciles: int) -> int:
+    """How many hashes of Secrets the pods have had during some reconciles."""
+    seen = [world.objects[DEPLOYMENT]]
+    for _ in range(reconciles):
+        world.reconcile()
+        seen.append(world.objects[DEPLOYMENT])
+    return len({json.dumps(d["spec"]["template"]["metadata"]["annotations"]) for d in seen})
 
 
 def test_a_key_that_is_already_there_is_taken_over() -> None:

@@ -129,6 +129,68 @@ def test_takes_renewed_certificates_without_a_restart(tmp_path: Path) -> None:
             assert call(channel).meta.tag == "t"
 
 
+def _serves(address: str, client: Path) -> bool:
+    """Whether a new client gets an answer."""
+    with secure_channel(address, client) as channel:
+        return call(channel).meta.tag == "t"
+
+
+@pytest.mark.parametrize("file", ["ca.crt", "tls.crt", "tls.key"])
+@pytest.mark.parametrize("content", [None, "", "nonsense", "another authority's"])
+def test_keeps_the_last_good_certificates_while_a_file_is_bad(
+    tmp_path: Path, file: str, content: str | None
+) -> None:
+    """Those of its start may have expired long since."""
+    server = tmp_path / "server"
+    first, renewed, foreign = Authority(), Authority(), Authority()
+    with running("--tls-certs-dir", str(first.folder(server))) as (_, address):
+        renewed.folder(server)
+        client = renewed.folder(tmp_path / "client")
+        assert _serves(address, client)
+        if content is None:
+            (server / file).unlink()
+        elif content == "another authority's":
+            shutil.copy(foreign.folder(tmp_path / "foreign") / file, server / file)
+        else:
+            (server / file).write_text(content)
+        if (file, content) == ("ca.crt", "another authority's"):
+            # A new authority alone is no mistake: clients that it signs for are the ones to serve.
+            client = foreign.folder(tmp_path / "client")
+            shutil.copy(renewed.folder(tmp_path / "renewed") / "ca.crt", client / "ca.crt")
+        assert _serves(address, client)
+        assert _serves(address, client)
+
+
+def test_takes_a_half_written_renewal_once_it_is_whole(tmp_path: Path) -> None:
+    server, whole = tmp_path / "server", tmp_path / "whole"
+    old, new = Authority(), Authority()
+    new.folder(whole)
+    with running("--tls-certs-dir", str(old.folder(server))) as (_, address):
+        for file in ("tls.key", "tls.crt"):
+            assert _serves(address, old.folder(tmp_path / "client"))
+            shutil.copy(whole / file, server / file)
+        shutil.copy(whole / "ca.crt", server / "ca.crt")
+        assert _serves(address, new.folder(tmp_path / "client"))
+
+
+def test_a_pair_that_does_not_belong_together_is_said_at_the_start(tmp_path: Path) -> None:
+    server = Authority().folder(tmp_path / "server")
+    other = Authority().folder(tmp_path / "other")
+    shutil.copy(other / "tls.key", server)
+    result = subprocess.run(
+        [modelrouter(), "serve", "--tls-server-certs-dir", str(server)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Error: '{server}/tls.crt' and '{server}/tls.key' are not a certificate and its private "
+        "key: --tls-server-certs-dir must hold a pair that belongs together\n"
+    )
+
+
 # -- Starting and stopping
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from function import names
+from function import names, shapes
+from function.api import bounds
 from function.api.platform import Input
 from function.api.spec import Spec
 from function.api.validation import parse
@@ -45,16 +46,17 @@ def read(request: Request) -> Router:
             into, a name that cannot be a Service's, or a spec that breaks a rule of the API.
     """
     platform = parse(Input, request.input, "input", names.REASON_INVALID_INPUT)
-    metadata = _object(request.composite.get("metadata"))
+    metadata = shapes.object_at(request.composite, "metadata")
     spec = request.composite.get("spec")
     if spec is None:
         raise Refused(names.REASON_INVALID_SPEC, "spec is missing: it is required.")
-    name, namespace = _identity(metadata, _object(spec))
+    bounds.check(spec)
+    name, namespace = _identity(metadata, spec)
     _check_name(name)
     return Router(
         name=name,
         namespace=namespace,
-        uid=_text(metadata.get("uid")),
+        uid=shapes.text_at(metadata, "uid"),
         spec=parse(Spec, spec, "spec", names.REASON_INVALID_SPEC),
         platform=platform,
     )
@@ -62,22 +64,22 @@ def read(request: Request) -> Router:
 
 def title(composite: Mapping[str, Any]) -> str:
     """A composite resource in a log line: its namespace, if it has one, and its name."""
-    metadata = _object(composite.get("metadata"))
-    namespace, name = _text(metadata.get("namespace")), _text(metadata.get("name"))
+    metadata = shapes.object_at(composite, "metadata")
+    namespace, name = (shorten(shapes.text_at(metadata, key)) for key in ("namespace", "name"))
     return f"{namespace}/{name}" if namespace else name
 
 
-def _identity(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str, str]:
+def _identity(metadata: Mapping[str, Any], spec: object) -> tuple[str, str]:
     """Name and namespace: a namespaced resource's own, else those of the claim it was made for."""
-    if namespace := _text(metadata.get("namespace")):
-        return _text(metadata.get("name")), namespace
-    claim = _object(spec.get("claimRef"))
-    name, namespace = _text(claim.get("name")), _text(claim.get("namespace"))
+    if namespace := shapes.text_at(metadata, "namespace"):
+        return shapes.text_at(metadata, "name"), namespace
+    claim = shapes.object_at(spec, "claimRef")
+    name, namespace = shapes.text_at(claim, "name"), shapes.text_at(claim, "namespace")
     if name and namespace:
         return name, namespace
     raise Refused(
         names.REASON_NO_NAMESPACE,
-        f"'{shorten(_text(metadata.get('name')))}' has no namespace to compose into: create a "
+        f"'{shorten(shapes.text_at(metadata, 'name'))}' has no namespace to compose into: create a "
         f"{names.KIND} in a namespace, not a cluster-scoped resource without a claim.",
     )
 
@@ -96,11 +98,3 @@ def _check_name(name: str) -> None:
     else:
         return
     raise Refused(names.REASON_INVALID_NAME, f"metadata.name: '{shorten(name)}' {message}")
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -139,12 +139,15 @@ _SENTENCES: Final = {
 }
 """The message of each pydantic error, by its type. A test covers every one of them."""
 
+_ANY_OTHER: Final = "{where} is not a valid value: see the reference of the fields"
+"""The message of an error that pydantic has and these models should not give."""
+
 
 def _sentence(path: str, error: ErrorDetails) -> str:
     """A pydantic error as path, value and remedy, without the full stop."""
     steps = [step for step in error["loc"] if step != "[key]"]
-    where = path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in steps)
-    return _SENTENCES[error["type"]].format(
+    where = path + "".join(f"[{p}]" if isinstance(p, int) else f".{shorten(p)}" for p in steps)
+    return _SENTENCES.get(error["type"], _ANY_OTHER).format(
         where=where,
         msg=error["msg"],
         value=as_json(error["input"]) if isinstance(error["input"], int) else "",

@@ -120,9 +120,12 @@ def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed |
             request.required.get(names.RESOURCE_MASTER_KEY),
             deployed=deployment is not None,
         )
-    digest = seen.secrets.digest(keys, salt=router.uid, more=generated.id if generated else "")
+    digest = None
+    if generated is None or generated.settled:
+        digest = seen.secrets.digest(keys, salt=router.uid, more=generated.id if generated else "")
     if digest is None and deployment is not None:
-        # While a Secret cannot be read, the last digest stays: that must not restart a gateway.
+        # The last digest stays while a Secret cannot be read, which must not restart a gateway, and
+        # while a new master key is not in its Secret, without which no new pod could start.
         digest = deployment.secret_hash
     return Observed(
         own=seen.own,

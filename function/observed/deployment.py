@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from function import names
+from function import names, shapes
 from function.call import conditions_of
 
 
@@ -27,34 +27,36 @@ class ObservedDeployment:
     @property
     def stuck(self) -> bool:
         """Whether its new pods have not become ready in time."""
-        return (self._condition("Progressing") or {}).get("reason") == names.REASON_ROLLOUT_STUCK
+        progressing = self._condition("Progressing")
+        return shapes.text_at(progressing, "reason") == names.REASON_ROLLOUT_STUCK
 
     @property
     def secret_hash(self) -> str | None:
         """The secret hash of its pods."""
-        return _annotations(_template(self.manifest)).get(names.ANNOTATION_SECRET_HASH)
+        return _hash(_template(self.manifest), names.ANNOTATION_SECRET_HASH)
 
     def count(self, field: str) -> int:
         """A number of replicas in its status, such as `readyReplicas`; 0 if it is not there."""
-        count: int = self._status.get(field, 0)
-        return count
+        return shapes.as_int(self._status.get(field)) or 0
 
     def has_rolled_out(self, wanted: Mapping[str, Any]) -> bool:
         """Whether all its pods are up and run what the wanted Deployment says.
 
         Between a change and Crossplane's apply, the observed Deployment is still the old one.
         """
-        generation = (self.manifest.get("metadata") or {}).get("generation", 0)
+        generation = shapes.as_int(shapes.at(self.manifest, "metadata", "generation")) or 0
+        observed = shapes.as_int(self._status.get("observedGeneration"))
         replicas = wanted["spec"]["replicas"]
         return (
             _runs(_template(self.manifest)) == _runs(_template(wanted))
-            and self._status.get("observedGeneration", -1) >= generation
+            and observed is not None
+            and observed >= generation
             and all(self.count(field) == replicas for field in _COUNTS)
         )
 
     @property
     def _status(self) -> Mapping[str, Any]:
-        return self.manifest.get("status") or {}
+        return shapes.object_at(self.manifest, "status")
 
     def _condition(self, kind: str) -> Mapping[str, Any] | None:
         return next((c for c in conditions_of(self.manifest) if c.get("type") == kind), None)
@@ -64,18 +66,18 @@ _COUNTS: Final = ("replicas", "updatedReplicas", "availableReplicas")
 
 
 def _template(deployment: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (deployment.get("spec") or {}).get("template") or {}
+    return shapes.object_at(deployment, "spec", "template")
 
 
-def _annotations(template: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (template.get("metadata") or {}).get("annotations") or {}
+def _hash(template: Mapping[str, Any], annotation: str) -> str | None:
+    return shapes.text_at(template, "metadata", "annotations", annotation) or None
 
 
 def _runs(template: Mapping[str, Any]) -> tuple[object, ...]:
     """What tells one state of the pods from the next, in values that no API server changes."""
-    annotations = _annotations(template)
-    containers = (template.get("spec") or {}).get("containers") or [{}]
-    hashes = [
-        annotations.get(key) for key in (names.ANNOTATION_CONFIG_HASH, names.ANNOTATION_SECRET_HASH)
-    ]
-    return *hashes, containers[0].get("image")
+    containers = shapes.objects_at(template, "spec", "containers")
+    return (
+        _hash(template, names.ANNOTATION_CONFIG_HASH),
+        _hash(template, names.ANNOTATION_SECRET_HASH),
+        shapes.at(containers[0], "image") if containers else None,
+    )

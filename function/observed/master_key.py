@@ -4,6 +4,11 @@ A generated key never changes, whatever order Crossplane's caches see things in.
 from the observed Secret; if that is not seen yet, from the Secret of that name that was looked up;
 and a key that both caches miss is saved by the Secret being immutable: the API server refuses the
 second random one.
+
+A key that replaces another has a random id, which rolls the pods: they only read a key when they
+start. Until the Secret with that id has been seen, each call makes up another one, so it must not
+reach the pods before: they would roll in each reconcile for as long as the Secret cannot be
+created.
 """
 
 import base64
@@ -12,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from function import names
+from function import names, shapes
 from function.errors import Refused
 from function.gateways.base import Plan, SecretKey
 from function.observed.ownership import controller
@@ -29,10 +34,12 @@ class GeneratedKey:
         data: the key, in base64.
         id: what tells it from the key before it. The first has none, so that the same router gives
             the same pods, and no stale cache rolls them.
+        settled: whether the id stays: it is the first's, or has been seen on the Secret.
     """
 
     data: str
     id: str
+    settled: bool
 
     def __repr__(self) -> str:
         """Says nothing of the key."""
@@ -75,16 +82,18 @@ def read(
     Raises:
         Refused: the Secret holds no key that could be kept.
     """
-    found = own or existing
-    if found is None:
-        return GeneratedKey(_random(), _new_id() if deployed else "")
-    adopted = own is None and controller(found) is None
-    return GeneratedKey(_kept(found, key), _new_id() if adopted and deployed else _id(found))
+    found = existing if own is None else own
+    adopted = own is None and found is not None and controller(found) is None
+    replaces = deployed and (found is None or adopted)
+    return GeneratedKey(
+        data=_random() if found is None else _kept(found, key),
+        id=_new_id() if replaces else _id(found),
+        settled=not replaces,
+    )
 
 
-def _id(secret: Mapping[str, Any]) -> str:
-    annotations = (secret.get("metadata") or {}).get("annotations") or {}
-    return str(annotations.get(names.ANNOTATION_KEY_ID, ""))
+def _id(secret: Mapping[str, Any] | None) -> str:
+    return shapes.text_at(secret, "metadata", "annotations", names.ANNOTATION_KEY_ID)
 
 
 def _new_id() -> str:

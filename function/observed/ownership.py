@@ -8,10 +8,11 @@ the object of that name is looked up; until that is done, nothing is composed.
 from collections.abc import Mapping
 from typing import Any
 
-from function import names
+from function import names, shapes
 from function.api import Router
 from function.call import ResourceSelector
 from function.errors import Refused
+from function.text import shorten
 
 
 def is_own(found: Mapping[str, Any], router: Router, wanted: ResourceSelector) -> bool:
@@ -20,7 +21,7 @@ def is_own(found: Mapping[str, Any], router: Router, wanted: ResourceSelector) -
     Crossplane shows a function only resources that its composite resource refers to, so one without
     a controller (as in `composition render`) counts as the router's own.
     """
-    metadata = found.get("metadata") or {}
+    metadata = shapes.object_at(found, "metadata")
     owner = controller(found)
     return (
         metadata.get("name") == wanted.name
@@ -55,8 +56,8 @@ def check_free(
     if owner is not None and owner.get("uid") == router.uid:
         return  # The router's own, which Crossplane's cache does not yet show as observed.
     whose = (
-        f"belongs to {owner['kind']} '{owner['name']}'"
-        if owner
+        f"belongs to {_shown(owner, 'kind')} '{_shown(owner, 'name')}'"
+        if owner is not None
         else "does not belong to this ModelRouter"
     )
     raise Refused(
@@ -68,5 +69,9 @@ def check_free(
 
 def controller(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The owner reference of an object's controller, if it has one."""
-    owners = (found.get("metadata") or {}).get("ownerReferences") or []
+    owners = shapes.objects_at(found, "metadata", "ownerReferences")
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def _shown(owner: Mapping[str, Any], field: str) -> str:
+    return shorten(shapes.text_at(owner, field))

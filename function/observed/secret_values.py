@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from function import shapes
 from function.call import ResourceSelector
 from function.gateways.base import SecretKey
 
@@ -57,8 +58,8 @@ def value(secret: Mapping[str, Any] | None, key: str) -> bytes:
 
     Also a text under stringData: no API server keeps one, but a file for `composition render` may.
     """
-    text = ((secret or {}).get("stringData") or {}).get(key)
-    found = str(text).encode() if text is not None else _decoded(secret, key)
+    text = shapes.text_at(secret, "stringData", key)
+    found = text.encode() if text else _decoded(secret, key)
     return found if found.strip() else b""
 
 
@@ -83,6 +84,6 @@ def read(required: Mapping[str, Mapping[str, Any] | None]) -> SecretValues:
 
 def _decoded(secret: Mapping[str, Any] | None, key: str) -> bytes:
     try:
-        return base64.b64decode(((secret or {}).get("data") or {}).get(key) or "", validate=True)
+        return base64.b64decode(shapes.text_at(secret, "data", key), validate=True)
     except ValueError:
         return b""  # Only from a file: the API server takes nothing but base64.

@@ -1,23 +1,28 @@
 """The conditions of a router, pure functions of what is composed and observed."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from function import names
+from function import names, shapes
 from function.call import Condition, Manifest, Result, conditions_of
 from function.observed.deployment import ObservedDeployment
 from function.resources.service import serves
+from function.text import one_line
+
+_REASON: Final = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]{0,1022}[A-Za-z0-9_])?")
+"""Kubernetes' rule for the reason of a condition."""
 
 
 def configured(results: Sequence[Result]) -> Condition:
     """Configured, of a router whose desired state was generated, with what to look at in it."""
     message = " ".join(["The gateway's objects are composed.", *(r.message for r in results)])
-    return Condition(names.CONFIGURED, "True", names.REASON_CONFIGURED, message)
+    return Condition(names.CONFIGURED, "True", names.REASON_CONFIGURED, one_line(message))
 
 
 def not_configured(reason: str, message: str) -> Condition:
     """Configured, of a router for which nothing was generated."""
-    return Condition(names.CONFIGURED, "False", reason, message)
+    return Condition(names.CONFIGURED, "False", reason, one_line(message))
 
 
 def available(
@@ -33,10 +38,8 @@ def available(
         service: its Service, if there is one.
     """
     if service is not None and not serves(desired_service, service):
-        name, port = (
-            desired_service["metadata"]["name"],
-            desired_service["spec"]["ports"][0]["port"],
-        )
+        name = desired_service["metadata"]["name"]
+        port = desired_service["spec"]["ports"][0]["port"]
         return Condition(
             names.AVAILABLE,
             "False",
@@ -103,9 +106,14 @@ def while_refused(observed: ObservedDeployment | None) -> tuple[Condition, ...]:
 
 
 def repeated(kind: str, composite: Mapping[str, Any]) -> tuple[Condition, ...]:
-    """A condition as the composite resource shows it, if it does."""
-    return tuple(
-        Condition(kind, c.get("status", "Unknown"), c.get("reason", ""), c.get("message", ""))
-        for c in conditions_of(composite)
-        if c.get("type") == kind
-    )
+    """A condition as the composite resource shows it, if it does and it is a valid one."""
+    shown = next((c for c in conditions_of(composite) if c.get("type") == kind), {})
+    reason = shapes.text_at(shown, "reason")
+    if _REASON.fullmatch(reason) is None:
+        return ()
+    message = one_line(shapes.text_at(shown, "message"))
+    match shown.get("status"):
+        case "True" | "False" | "Unknown" as status:
+            return (Condition(kind, status, reason, message),)
+        case _:
+            return ()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from function import names
+from function import names, shapes
 from function.call import Condition, Result, conditions_of
 
 _WITH_EVENTS: Final = (names.CONFIGURED, names.CREDENTIALS_PRESENT)
@@ -20,7 +20,9 @@ def new(
         composite: the observed composite resource, with its conditions until now.
         results: what belongs to Configured and is told whenever that changes.
     """
-    shown = {(c.get("type"), c.get("message")) for c in conditions_of(composite)}
+    shown = {
+        (shapes.text_at(c, "type"), shapes.text_at(c, "message")) for c in conditions_of(composite)
+    }
     changed = [c for c in conditions if (c.type, c.message) not in shown]
     warnings = [
         Result(c.reason, c.message)

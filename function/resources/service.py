@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from function import names
+from function import names, shapes
 from function.api import Router
 from function.call import Manifest
 from function.gateways.base import Plan
@@ -51,5 +51,6 @@ def serves(desired: Manifest, observed: Mapping[str, Any]) -> bool:
     If someone edits a port's number, no apply repairs it: Kubernetes merges ports by their number,
     so the desired port would be added beside the edited one, and is rejected for having its name.
     """
-    numbers = {port.get("port") for port in (observed.get("spec") or {}).get("ports") or []}
+    ports = shapes.objects_at(observed, "spec", "ports")
+    numbers = {shapes.as_int(port.get("port")) for port in ports}
     return all(port["port"] in numbers for port in desired["spec"]["ports"])

@@ -69,12 +69,14 @@ class World:
         objects: what is in the cluster, by kind, namespace and name.
         references: the composed resources that Crossplane has recorded, by name.
         settings: the Composition's input.
+        forbidden: the kinds of objects that Crossplane cannot create.
     """
 
     xr: Manifest
     objects: dict[Key, Manifest] = field(default_factory=dict)
     references: dict[str, Key] = field(default_factory=dict)
     settings: Manifest = field(default_factory=dict)
+    forbidden: frozenset[str] = frozenset()
 
     def add(self, *manifests: Manifest) -> None:
         """Puts objects into the cluster."""
@@ -122,6 +124,8 @@ class World:
 
     def _apply(self, manifest: Manifest) -> None:
         present = self.objects.get(_key(manifest), {})
+        if not present and manifest["kind"] in self.forbidden:
+            return  # By RBAC or a quota, and Crossplane tries again.
         if present.get("immutable") and present.get("data") != manifest.get("data"):
             return  # The API server refuses it, and Crossplane tries again.
         uid = self.xr["metadata"]["uid"]

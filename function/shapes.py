@@ -1,0 +1,55 @@
+"""Reading objects that others wrote, and in which anything may have any shape.
+
+What is not of the shape that is asked for counts as not being there: an odd object says nothing,
+and reading it never raises. All that is read of observed objects is read through this module.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+_MAX_INT: Final = 2**63
+"""Whole numbers of Kubernetes have 64 bits."""
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """The value if it is an object; otherwise an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_list(value: object) -> Sequence[Any]:
+    """The value if it is a list; otherwise an empty one."""
+    return value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
+
+
+def as_text(value: object) -> str:
+    """The value if it is a string; otherwise an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def as_int(value: object) -> int | None:
+    """The value if it is a whole number; otherwise None."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_INT:
+        return value
+    return None
+
+
+def at(value: object, *path: str) -> Any:  # noqa: ANN401  # Any JSON.
+    """What an object has at a path of keys; None if there is nothing."""
+    for key in path:
+        value = as_object(value).get(key)
+    return value
+
+
+def object_at(value: object, *path: str) -> Mapping[str, Any]:
+    """The object at a path of keys; an empty one if there is none."""
+    return as_object(at(value, *path))
+
+
+def objects_at(value: object, *path: str) -> list[Mapping[str, Any]]:
+    """The objects in the list at a path of keys."""
+    return [item for item in as_list(at(value, *path)) if isinstance(item, Mapping)]
+
+
+def text_at(value: object, *path: str) -> str:
+    """The string at a path of keys; an empty one if there is none."""
+    return as_text(at(value, *path))
