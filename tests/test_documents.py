@@ -1,4 +1,4 @@
-"""Files are read as kubectl reads them."""
+"""Files are read as kubectl reads them, and kubectl and LiteLLM read what is written."""
 
 import base64
 import json
@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from google.protobuf import struct_pb2
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from function.call import Manifest
 from function.errors import ManifestError
+from function.gateways.litellm import config
 from function.offline import manifests
 from tests.support import kubectl
 
@@ -265,3 +269,65 @@ def test_kubectl_reads_the_same_of_random_files(read: Reader, kind: str) -> None
     count = 50 if kind == "laughs" else 500
     files = [RANDOM[kind](source).encode() for _ in range(count)]
     assert not disagreements(read, files)
+
+
+# -- Writing
+
+MANY = settings(deadline=None, derandomize=True, max_examples=300)
+
+TEXTS = st.one_of(
+    st.text(max_size=8),
+    st.text("ab01_:-?#,[]{}&*!|>'\"%@`~=<. \n\t\\\r\x85\u2028\u2029\ufeff\0\x7f\xa0", max_size=8),
+    st.sampled_from([str(case["value"]) for case in CASES if "value" in case]),
+    st.sampled_from(["1e3", "1:30", "0o7", "y", "n", "=", "<<", "---", "...", "- a", "a: b", "#"]),
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False).filter(lambda n: not n.is_integer())
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+OBJECTS = st.fixed_dictionaries(
+    {"kind": st.just("X"), "v": VALUES, "w": st.dictionaries(TEXTS, VALUES, max_size=3)}
+)
+
+
+@MANY
+@given(found=OBJECTS)
+def test_what_is_written_is_read_again(read: Reader, found: Manifest) -> None:
+    assert same(read(manifests.to_yaml(found).encode())[0], [found])
+
+
+def test_kubectl_reads_what_is_written() -> None:
+    written: list[Manifest] = []
+
+    @MANY
+    @given(found=OBJECTS)
+    def draw(found: Manifest) -> None:
+        written.append(found)
+
+    draw()
+    texts = [manifests.to_yaml(document).encode() for document in written]
+    for document, text, theirs in zip(written, texts, kubectl.read(texts), strict=True):
+        assert same(theirs, [document]), text
+
+
+def test_what_aliases_stand_for_is_written_out(read: Reader) -> None:
+    found, _ = read(b"kind: X\na: &a {b: 1}\nc: *a\n")
+    assert found is not None
+    assert manifests.to_yaml(found[0]) == "a:\n  b: 1\nc:\n  b: 1\nkind: X\n"
+
+
+@MANY
+@given(found=OBJECTS)
+def test_litellm_reads_what_is_configured(found: Manifest) -> None:
+    assert same(yaml.safe_load(config.text(found)), found)
+
+
+def test_no_half_of_a_surrogate_pair_reaches_a_configuration() -> None:
+    """Nor can YAML hold one."""
+    with pytest.raises(UnicodeEncodeError):
+        struct_pb2.Struct().update({"a": "\ud800"})

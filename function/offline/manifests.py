@@ -8,7 +8,7 @@ import yaml
 
 from function.call import Manifest
 from function.errors import ManifestError, Unreadable
-from function.offline import documents
+from function.offline import documents, scalars
 
 
 def load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
@@ -88,11 +88,14 @@ def title(document: Mapping[str, Any]) -> str:
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Shows multi-line texts as such, so that config.yaml can be read."""
+    """Shows multi-line texts as such, and quotes what kubectl would read as no text."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in data else None
+        style = "|" if "\n" in data else "'" if scalars.plain(data) != data else None
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    def ignore_aliases(self, _: object) -> bool:
+        return True
 
 
 _Dumper.add_representer(str, _Dumper.represent_str)
