@@ -140,6 +140,22 @@ def test_integers_are_as_exact_as_on_a_cluster(tmp_path: Path) -> None:
     assert f"seed: {seed - 1}\n" in config["data"]["config.yaml"]
 
 
+def test_what_cannot_be_sent_to_the_function_is_said(tmp_path: Path) -> None:
+    """Nor could Crossplane send it."""
+    path = tmp_path / "router.yaml"
+    nested = f"{'[' * 60}{']' * 60}"
+    path.write_text(f"""
+apiVersion: gateway.agentic-layer.ai/v1alpha1
+kind: ModelRouter
+metadata: {{name: gw}}
+spec: {{aiModels: [{{name: openai/gpt-4o, parameters: {{stop: {nested}}}}}]}}
+""")
+    result = render(path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ModelRouter 'gw': Crossplane could not call ")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = render("examples/modelrouter.yaml", "--output-dir", tmp_path / "file" / "out")
