@@ -24,5 +24,13 @@ class ManifestError(Exception):
     """A file of manifests cannot be read or written; the text names it and says why."""
 
 
+class Unreadable(Exception):  # noqa: N818  # It is a property of a file.
+    """A file cannot be read because of what is in it; the text is to follow the file's name."""
+
+    def __init__(self, line: int, message: str) -> None:
+        """Takes the line, from 1, and what is wrong there, with the remedy."""
+        super().__init__(f"line {line}: {message}")
+
+
 class RenderError(Exception):
     """The input cannot be rendered; the text names the file or field and the remedy."""

@@ -129,6 +129,33 @@ spec:
     assert deployment["spec"]["template"]["metadata"]["labels"]["1"] == "one"
 
 
+def test_integers_are_as_exact_as_on_a_cluster(tmp_path: Path) -> None:
+    """The API keeps 64 bits, but Crossplane sends all numbers in floating point."""
+    seed = 2**53 + 1
+    model = {"name": "openai/gpt-4o", "parameters": {"seed": seed}}
+    result = render(written(tmp_path, router(aiModels=[model])), "--include-xr")
+    assert result.returncode == 0, result.stderr
+    xr, config = objects(result.stdout)[:2]
+    assert xr["spec"]["aiModels"][0]["parameters"]["seed"] == seed
+    assert f"seed: {seed - 1}\n" in config["data"]["config.yaml"]
+
+
+def test_what_cannot_be_sent_to_the_function_is_said(tmp_path: Path) -> None:
+    """Nor could Crossplane send it."""
+    path = tmp_path / "router.yaml"
+    nested = f"{'[' * 60}{']' * 60}"
+    path.write_text(f"""
+apiVersion: gateway.agentic-layer.ai/v1alpha1
+kind: ModelRouter
+metadata: {{name: gw}}
+spec: {{aiModels: [{{name: openai/gpt-4o, parameters: {{stop: {nested}}}}}]}}
+""")
+    result = render(path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ModelRouter 'gw': Crossplane could not call ")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = render("examples/modelrouter.yaml", "--output-dir", tmp_path / "file" / "out")
@@ -198,7 +225,10 @@ def test_bad_input_is_refused_in_one_line(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: [", " is not valid YAML: "), ("- 1\n", ": a document is not an object: ")],
+    [
+        ("a: [", ", line 2: not valid YAML: "),
+        ("- 1\n", ", line 1: a document is not an object of Kubernetes: "),
+    ],
 )
 def test_a_file_that_holds_no_objects_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "x.yaml"

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from function.call import Manifest
-from function.errors import ManifestError
+from function.errors import ManifestError, Unreadable
+from function.offline import documents, scalars
 
 
 def load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
@@ -22,22 +23,25 @@ def load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
             sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml")) if folder else [path]
         )
         for file in files:
-            try:
-                documents = list(yaml.load_all(file.read_text(encoding="utf-8"), _Loader))
-            except OSError as error:
-                raise ManifestError(f"cannot read '{file}': {error.strerror}") from None
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise ManifestError(
-                    f"{file} is not valid YAML: {' '.join(str(error).split())}"
-                ) from None
-            for document in documents:
+            for line, document in _read(file):
                 if document is None:
                     continue
-                if not isinstance(document, dict):
+                kind = document.get("kind") if isinstance(document, dict) else None
+                if not kind or not isinstance(kind, str):
                     raise ManifestError(
-                        f"{file}: a document is not an object: write apiVersion, kind, …"
+                        f"{file}, line {line}: a document is not an object of Kubernetes: write "
+                        "apiVersion, kind, …"
                     )
-                yield file, _as_json(document)
+                yield file, document
+
+
+def _read(file: Path) -> list[tuple[int, Any]]:
+    try:
+        return list(documents.read(file.read_bytes()))
+    except OSError as error:
+        raise ManifestError(f"cannot read '{file}': {error.strerror}") from None
+    except Unreadable as error:
+        raise ManifestError(f"{file}, {error}") from None
 
 
 def to_yaml(document: Manifest) -> str:
@@ -45,7 +49,7 @@ def to_yaml(document: Manifest) -> str:
     return yaml.dump(document, Dumper=_Dumper, allow_unicode=True, width=2**31 - 1)
 
 
-def write(documents: Iterable[Manifest], folder: Path) -> None:
+def write(objects: Iterable[Manifest], folder: Path) -> None:
     """Writes each object into a file of its own, `<kind>-<name>.yaml`.
 
     Raises:
@@ -53,7 +57,7 @@ def write(documents: Iterable[Manifest], folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for document in documents:
+        for document in objects:
             name = metadata(document).get("name") or document.get("reason")
             path = folder / f"{document['kind'].lower()}-{name}.yaml"
             path.write_text(to_yaml(document), encoding="utf-8")
@@ -83,28 +87,15 @@ def title(document: Mapping[str, Any]) -> str:
     return f"{document.get('kind')} '{metadata(document).get('name')}'"
 
 
-def _as_json(value: Any) -> Any:  # noqa: ANN401  # Any YAML value.
-    """The value as JSON has it: the keys of objects are strings."""
-    if isinstance(value, dict):
-        return {str(key): _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list) else value
-
-
-class _Loader(yaml.CSafeLoader):
-    """Reads a date as text, as kubectl does: 2024-10-21 is an API version of Azure."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  # It replaces the base class's.
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
 class _Dumper(yaml.CSafeDumper):
-    """Shows multi-line texts as such, so that config.yaml can be read."""
+    """Shows multi-line texts as such, and quotes what kubectl would read as no text."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in data else None
+        style = "|" if "\n" in data else "'" if scalars.plain(data) != data else None
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    def ignore_aliases(self, _: object) -> bool:
+        return True
 
 
 _Dumper.add_representer(str, _Dumper.represent_str)

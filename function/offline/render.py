@@ -119,7 +119,13 @@ async def _render_one(
                 f"name of the composed resource, such as {names.RESOURCE_DEPLOYMENT}"
             )
         request.observed.resources[name].resource.update(document)
-    response = await _call(stub, request, [*observed, *others])
+    try:
+        response = await _call(stub, request, [*observed, *others])
+    except grpc.aio.AioRpcError as error:
+        raise RenderError(
+            f"{title(xr)}: Crossplane could not call the function with it, nor can this command "
+            f"({error.details()}): write less, or nest fewer lists and objects"
+        ) from None
     for result in response.results:
         if result.severity == fnv1.SEVERITY_FATAL:
             raise RenderError(f"{title(xr)}: {result.message}")
