@@ -140,19 +140,28 @@ def test_integers_are_as_exact_as_on_a_cluster(tmp_path: Path) -> None:
     assert f"seed: {seed - 1}\n" in config["data"]["config.yaml"]
 
 
-def test_what_cannot_be_sent_to_the_function_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stop", "sentence"),
+    [
+        (f"{'[' * 60}{']' * 60}", "the ModelRouter cannot be read, most likely because spec is "),
+        ("x" * 5 * 1024 * 1024, "Crossplane could not call "),
+    ],
+    ids=["nested too deep", "too large"],
+)
+def test_what_cannot_be_sent_to_the_function_is_said(
+    tmp_path: Path, stop: str, sentence: str
+) -> None:
     """Nor could Crossplane send it."""
     path = tmp_path / "router.yaml"
-    nested = f"{'[' * 60}{']' * 60}"
     path.write_text(f"""
 apiVersion: gateway.agentic-layer.ai/v1alpha1
 kind: ModelRouter
 metadata: {{name: gw}}
-spec: {{aiModels: [{{name: openai/gpt-4o, parameters: {{stop: {nested}}}}}]}}
+spec: {{aiModels: [{{name: openai/gpt-4o, parameters: {{stop: {stop}}}}}]}}
 """)
     result = render(path)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: ModelRouter 'gw': Crossplane could not call ")
+    assert result.stderr.startswith(f"Error: ModelRouter 'gw': {sentence}")
     assert len(result.stderr.splitlines()) == 1
 
 
