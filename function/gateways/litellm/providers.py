@@ -39,9 +39,16 @@ class Provider:
         settings: further variables of an account, such as its region.
         params: for each variable, the `litellm_params` key that sets the same for one entry only.
         base: whether LiteLLM, without a base, would call a host that no one chose.
+        default_base: the provider's own base. LiteLLM must be told it, or it would send some kinds
+            of call to OpenAI.
         needs_base: whether it cannot be called without a base, which may come from a variable.
         ignores_base: whether LiteLLM always calls the provider's own host.
-        reads: variables of other providers that LiteLLM would send to this one.
+        reads: variables of other providers that LiteLLM would send to this one, whatever kind of
+            call comes.
+        astray: kinds of call that LiteLLM sends to OpenAI, with the key if it is in `api_key`, and
+            which no base can mend.
+        dummy_key: whether LiteLLM refuses a call without a key even if a base is given.
+        recorded: whether its calls were recorded. If not, it may read any variable.
         model_ids: the form of its model ids, if not all forms can be called.
     """
 
@@ -49,9 +56,13 @@ class Provider:
     settings: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     base: bool = False
+    default_base: str | None = None
     needs_base: bool = False
     ignores_base: bool = False
     reads: tuple[str, ...] = ()
+    astray: tuple[str, ...] = ()
+    dummy_key: bool = False
+    recorded: bool = True
     model_ids: ModelIds | None = None
 
     @cached_property
@@ -66,7 +77,7 @@ def find(name: str) -> Provider:
     if name in table:
         return table[name]
     key = re.sub(r"[^A-Z0-9]", "_", f"{name.upper()}_API_KEY")
-    return Provider(keys=((key,),), params={key: "api_key"})
+    return Provider(keys=((key,),), params={key: "api_key"}, recorded=False)
 
 
 def unknown(name: str) -> str | None:
@@ -92,9 +103,13 @@ def _table() -> dict[str, Provider]:
             settings=tuple(entry.get("settings", ())),
             params=entry.get("params", {}),
             base=entry.get("base", False),
+            default_base=entry.get("defaultBase"),
             needs_base=entry.get("needsBase", False),
             ignores_base=entry.get("ignoresBase", False),
             reads=tuple(entry.get("reads", ())),
+            astray=tuple(entry.get("astray", ())),
+            dummy_key=entry.get("dummyKey", False),
+            recorded=entry.get("recorded", True),
             model_ids=_model_ids(entry.get("modelIds")),
         )
         for name, entry in json.loads(text).items()
