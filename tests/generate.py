@@ -132,7 +132,9 @@ def provider_table() -> str:
     for name in MAJOR:
         provider = providers.find(name)
         needs = " or ".join(" and ".join(f"`{v}`" for v in keys) for keys in provider.keys)
-        also = ", ".join(f"`{variable}`" for variable in provider.settings)
+        # A base of the provider's own wins over one in the Secret.
+        unused = provider.bases if provider.default_base else ()
+        also = ", ".join(f"`{v}`" for v in provider.settings if v not in unused)
         base = " and `apiBase` in the ModelRouter" if provider.base else ""
         if provider.needs_base:
             variable = next(v for v in provider.variables if provider.params.get(v) == "api_base")

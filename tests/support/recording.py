@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,11 +31,21 @@ BROKEN_OFF = "No end after"
 
 @dataclass(frozen=True)
 class Case:
-    """One call: the whole environment, the `litellm_params`, and the kind of call."""
+    """One call.
+
+    Attributes:
+        env: the whole environment.
+        params: the `litellm_params`.
+        kind: the kind of call.
+        offered: the model name of the entry.
+        asked: the model name that the client asks for.
+    """
 
     env: Mapping[str, str]
     params: Mapping[str, Any]
     kind: str = "chat"
+    offered: str = "m"
+    asked: str = "m"
 
 
 @dataclass(frozen=True)
@@ -81,8 +91,7 @@ class Recording:
 
 def record(cases: Sequence[Case]) -> list[Recording]:
     """The recordings of all cases, in order; all in one process that has LiteLLM loaded."""
-    lines = [{"env": c.env, "params": c.params, "kind": c.kind} for c in cases]
-    answers = _run("\n".join(map(json.dumps, lines))).splitlines()
+    answers = _run("\n".join(json.dumps(asdict(case)) for case in cases)).splitlines()
     return [_recording(json.loads(answer)) for answer in answers]
 
 

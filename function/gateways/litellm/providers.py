@@ -39,26 +39,31 @@ class Provider:
         settings: further variables of an account, such as its region.
         params: for each variable, the `litellm_params` key that sets the same for one entry only.
         base: whether LiteLLM, without a base, would call a host that no one chose.
+        default_base: the provider's own base. LiteLLM must be told it, or it would send some kinds
+            of call to OpenAI.
         needs_base: whether it cannot be called without a base, which may come from a variable.
         ignores_base: whether LiteLLM always calls the provider's own host.
-        reads: variables of other providers that LiteLLM would send to this one.
+        reads: variables of other providers that LiteLLM would send to this one, whatever kind of
+            call comes.
+        astray: kinds of call that LiteLLM sends to OpenAI, with the key if it is in `api_key`, and
+            which no base can mend.
+        dummy_key: whether LiteLLM refuses a call without a key even if a base is given.
+        recorded: whether its calls were recorded. If not, it may read any variable.
         model_ids: the form of its model ids, if not all forms can be called.
-        default_base: its own base, where LiteLLM without one would call another's host.
-        dummy_key: whether LiteLLM insists on a key even if its server wants none.
-        recorded: whether every kind of call was recorded, so that `reads` is complete.
     """
 
     keys: tuple[tuple[str, ...], ...] = ()
     settings: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     base: bool = False
+    default_base: str | None = None
     needs_base: bool = False
     ignores_base: bool = False
     reads: tuple[str, ...] = ()
-    model_ids: ModelIds | None = None
-    default_base: str | None = None
+    astray: tuple[str, ...] = ()
     dummy_key: bool = False
     recorded: bool = True
+    model_ids: ModelIds | None = None
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
@@ -113,13 +118,14 @@ def _table() -> dict[str, Provider]:
             settings=tuple(entry.get("settings", ())),
             params=entry.get("params", {}),
             base=entry.get("base", False),
+            default_base=entry.get("defaultBase"),
             needs_base=entry.get("needsBase", False),
             ignores_base=entry.get("ignoresBase", False),
             reads=tuple(entry.get("reads", ())),
-            model_ids=_model_ids(entry.get("modelIds")),
-            default_base=entry.get("defaultBase"),
+            astray=tuple(entry.get("astray", ())),
             dummy_key=entry.get("dummyKey", False),
             recorded=entry.get("recorded", True),
+            model_ids=_model_ids(entry.get("modelIds")),
         )
         for name, entry in json.loads(text).items()
     }
