@@ -4,15 +4,24 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from function.recognition import holds_credential
+
 MAX_SHOWN: Final = 80
 """How much of a value a message repeats, in characters."""
 
 MAX_MESSAGE: Final = 4096
 """How long a message may be, in characters: Kubernetes takes 32,768 of a condition."""
 
+_HIDDEN: Final = "(hidden)"
+
 
 def shorten(text: str) -> str:
-    """A text for a message: on one line, and cut if it is longer than a message may repeat."""
+    """A text for a message: on one line, and cut if it is longer than a message may repeat.
+
+    A text that holds a credential is not repeated at all.
+    """
+    if holds_credential(text):
+        return _HIDDEN
     shown = text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
     return _escaped(shown)
 

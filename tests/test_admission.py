@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import Phase, given, settings
 
 from function import names
 from function.api import router as routers
 from function.call import Manifest, Request
 from function.errors import Refused
 from function.gateways.litellm import config
+from function.recognition import holds_credential
 from tests.generate import EXAMPLES, ROOT, ROUTERS
+from tests.support import strategies
 from tests.support.apiserver import ApiError, Client, crds_of, pod_of, serve
 from tests.support.world import World, behind_claim, router
+from tests.test_fields import EVERYTHING, FIELDS, at, places
 
 CASES: list[Manifest] = yaml.safe_load((Path(__file__).parent / "admission.yaml").read_text())
 NOT_CHECKED = (
@@ -87,6 +91,45 @@ def test_the_function_takes_and_refuses_the_same(case: Manifest) -> None:
         routers.read(Request(case_router(case)))
     assert refused.value.message == case["function"]
     assert "s3cr3t" not in refused.value.message
+
+
+PASTED = {
+    "a key": "sk-proj-s3cr3ts3cr3ts3cr3t",
+    "a key with a line break": "sk-s3cr3ts3cr3ts3cr3t\n",
+    "a URL": "redis://:s3cr3t@redis:6379",
+    "a password": "s3cr3t+/= é",
+    "a long one": f"sk-s3cr3t{'s3cr3t' * 6000}",
+}
+"""What someone may put into the wrong field."""
+
+
+def refusal(api: Client, manifest: Manifest) -> str | None:
+    """What the API server says against an object; None if it takes it."""
+    try:
+        api.create(manifest, dry_run=True)
+    except ApiError as error:
+        return error.message
+    return None
+
+
+@pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
+def test_a_credential_in_a_field_that_refuses_it_is_not_repeated(api: Client, pasted: str) -> None:
+    refusals = 0
+    for path, schema in FIELDS.items():
+        if "enum" in schema:
+            continue  # The API server shows a value that is not one of a few beside those.
+        for place in places(EVERYTHING, path):
+            spec = copy.deepcopy(EVERYTHING)
+            at(spec, place[:-1])[place[-1]] = pasted
+            message = refusal(api, case_router({"spec": spec}))
+            refusals += message is not None
+            assert "s3cr3t" not in (message or ""), ".".join(path)
+            answer = World(router(**spec)).reconcile()
+            if answer.refusal is not None:
+                assert "s3cr3t" not in answer.refusal.message, ".".join(path)
+            if path == ("type",) and holds_credential(pasted):  # Any other type is reported.
+                assert "s3cr3t" not in repr((answer.conditions, answer.results))
+    assert refusals > 40
 
 
 def test_type_and_port_are_the_only_defaults(api: Client) -> None:
@@ -290,6 +333,22 @@ def test_the_pods_meet_the_restricted_standard(
     del pod["spec"]["securityContext"]
     with pytest.raises(ApiError, match='violates PodSecurity "restricted'):
         apiserver.create(pod, dry_run=True)
+
+
+@settings(max_examples=200, phases=[Phase.generate])
+@given(strategies.near)
+def test_what_the_api_takes_can_be_composed(apiserver: Client, team: str, spec: Manifest) -> None:
+    """Rules that Kubernetes has for what is composed, the API has for what is written."""
+    answer = World(router(namespace=team, **spec)).reconcile()
+    for resource in answer.resources.values():
+        apiserver.apply(resource.manifest, dry_run=True)
+
+
+@settings(max_examples=200, phases=[Phase.generate])
+@given(strategies.near)
+def test_the_function_takes_what_the_api_server_takes(api: Client, spec: Manifest) -> None:
+    refused = refusal(api, case_router({"spec": spec}))
+    assert (refused is None) == (World(router(**spec)).reconcile().refusal is None)
 
 
 def test_what_others_add_to_an_object_stays(apiserver: Client) -> None:

@@ -6,11 +6,13 @@ That LiteLLM then sends each to its own provider alone is shown with real calls,
 
 import base64
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 import yaml
+from pydantic_core import PydanticCustomError
 
 from function import names
 from function.api import literals
@@ -18,7 +20,9 @@ from function.call import Manifest, Request, Response
 from function.compose import compose
 from function.gateways.litellm import providers
 from function.gateways.litellm.variables import MASTER_KEY
+from function.recognition import holds_credential, names_credential
 from function.resources import KINDS
+from function.text import shorten
 from tests.support.world import World, router, secret
 
 
@@ -237,8 +241,185 @@ def test_the_names_of_all_providers_keys_are_known_for_credentials() -> None:
     """By this, literal values of theirs are refused."""
     keys = {v for p in map(providers.find, providers.known()) for keys in p.keys for v in keys}
     assert len(keys) > 100
-    others = {key for key in keys if not literals.CREDENTIAL_NAME.fullmatch(key)}
+    others = {key for key in keys if not names_credential(key)}
     assert {key for key in others if not NO_CREDENTIALS.fullmatch(key)} == set()
+
+
+# -- Literal credentials
+
+KEYS = {
+    "openai": "sk-s3cr3ts3cr3ts3cr3t",
+    "openai, of a project": "sk-proj-s3cr3ts3cr3t",
+    "anthropic": "sk-ant-api03-s3cr3ts3cr3t",
+    "github": "ghp_s3cr3ts3cr3ts3cr3ts3cr3ts3cr3t",
+    "github, fine-grained": "github_pat_11AS3CR3T_s3cr3ts3cr3ts3cr3t",
+    "gitlab": "glpat-s3cr3ts3cr3ts3cr3t",
+    "huggingface": "hf_s3cr3ts3cr3ts3cr3t",
+    "groq": "gsk_s3cr3ts3cr3ts3cr3t",
+    "perplexity": "pplx-s3cr3ts3cr3ts3cr3t",
+    "aws": "AKIAIOSFODNN7EXAMPLE",
+    "aws, temporary": "ASIAIOSFODNN7EXAMPLE",
+    "google": "AIzaSyS3cr3ts3cr3ts3cr3ts3cr3ts3cr3ts3c",
+    "slack": "xoxb-123456789012-s3cr3t",
+    "a token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzM2NyM3QifQ.s3cr3t",
+    "a private key": "-----BEGIN RSA PRIVATE KEY-----\ns3cr3t",
+    "a header": "Bearer s3cr3t",
+    "another header": "Basic dXNlcjpzM2NyM3Q=",
+    "a URL with a password": "postgresql://user:s3cr3t@h/db",
+    "a URL with a password alone": "rediss://:s3cr3t@h:6379",
+    "a password with a slash": "postgresql://user:s3/cr3t@h/db",
+    "a URL with a key": "https://h/v1?api_key=s3cr3t",
+    "a signed URL": "https://h/v1?sv=1&sig=s3cr3t%3D",
+    "a webhook": "https://hooks.slack.com/services/T0/B0/s3cr3t",
+    "a connection string": "Endpoint=https://h;AccountKey=s3cr3t",
+    "json": '{"a": [{"api_key": "s3cr3t"}]}',
+    "json in json": '["{\\"password\\": \\"s3cr3t\\"}"]',
+    "a service account": '{"type": "service_account", "private_key": "s3cr3t"}',
+}
+NAMES = (
+    *("api_key", "apiKey", "APIKEY", "API_KEY", "X-Api-Key", "key", "passwd", "pwd", "pw"),
+    *("passphrase", "password", "dbPassword", "accesskey", "access_key", "secret_access_key"),
+    *("aws_access_key_id", "private_key", "X-Authorization", "Proxy-Authorization", "Cookie"),
+    *("Set-Cookie", "my-token", "client_secret", "clientSecret", "vertex_credentials"),
+    *("auth_value", "jwt", "github_pat", "tokens.secret"),
+)
+OTHERS = (
+    *("stop_token", "eos_token", "max_tokens", "max_token", "input_cost_per_token"),
+    *("output_cost_per_audio_token", "cache_read_input_token_cost", "cache_key"),
+    *("prompt_cache_key", "public_key", "routing_key", "sort_key", "page_token", "tokens"),
+    *("keys", "hosted_keys", "on_pass", "monkey", "turkey", "sacred", "tokenizer", "author"),
+    *("authority", "private_key_id", "api_key_alias", "token_url", "key_name", "passthrough"),
+)
+HARMLESS = {
+    "a variable": "os.environ/A",
+    "a variable after a scheme": "bearer os.environ/A_1",
+    "a token of the pod": "oidc/file//var/run/secrets/token",
+    "a token of the cloud": "os.environ/oidc/google/https://h",
+    "a secret manager's": "projects/p/secrets/s/versions/1",
+    "a callback's variable": "Bearer {{environment_variables.A}}",
+    "a file": "/var/run/secrets/token",
+    "a file by its name": "service-account.json",
+    "a file nearby": "./tls/tls.key",
+    "nothing": "",
+    "blanks": " ",
+    "a switch": True,
+    "a switch as a string": "false",
+    "null": None,
+}
+TEXTS = (
+    *("Basic chat model", "bearer token", "Bearer", "sk-SK", "sk-learn", "risk-averse-and-boring"),
+    *("https://h:8080/v1/a@b", "https://user@h/", "https://h/v1?api-version=1&key=", "a=b;c=d"),
+    *("perplexity/pplx-embed-context-v1-4b", "anthropic.claude-3-5-sonnet-20240620-v1:0"),
+    *("[not json", "{'api_key': 'python'}", "postgresql://user:$(PASSWORD)@h/db"),
+)
+SCHEMA = {"properties": {"api_key": {"type": "string", "description": "the key"}}}
+
+
+def literal(value: Any) -> str | None:  # noqa: ANN401
+    """Where a literal credential is found in the parameters of a model."""
+    answer = World(router(aiModels=[{"name": "openai/a", "parameters": value}])).reconcile()
+    if answer.refusal is None:
+        return None
+    assert "s3cr3t" not in repr(answer).lower()
+    (path,) = re.findall(r"^spec\.aiModels\[0\]: (\S+) is a literal", answer.refusal.message)
+    return str(path)
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_credential_is_known_by_its_format_under_any_name(key: str) -> None:
+    assert (literal({"ours": {"a": [key]}}) or "").startswith("parameters.ours.a[0]")
+    assert literals.of_variable("OURS", key) == "value"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_credential_is_known_by_its_name_whatever_it_looks_like(name: str) -> None:
+    """Numbers, and what is nested below the name, are credentials as well."""
+    assert literal({"ours": {name: "s3cr3t"}}) == f"parameters.ours.{name}"
+    for value in (12345, 1.5, ["s3cr3t"], {"value": "s3cr3t"}, {"a": {"b": [12345]}}):
+        assert (literal({"ours": {name: value}}) or "").startswith(f"parameters.ours.{name}")
+    assert literal({"ours": [{"name": name, "value": "s3cr3t"}]}) == "parameters.ours[0].value"
+    assert literals.of_variable(name, "s3cr3t") == "name"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_name_that_only_sounds_like_a_credential_is_none(name: str) -> None:
+    assert literal({"ours": {name: "a"}, "more": {name: 1}}) is None
+    assert literals.of_variable(name, "a") is None
+
+
+@pytest.mark.parametrize("value", HARMLESS.values(), ids=HARMLESS)
+def test_a_reference_is_no_literal(value: object) -> None:
+    assert literal({"api_key": value, "ours": {"Authorization": value}}) is None
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_that_only_looks_like_a_credential_is_none(text: str) -> None:
+    assert literal({"ours": text}) is None
+    assert literals.of_variable("OURS", text) is None
+
+
+def test_a_nearer_name_says_what_a_value_is() -> None:
+    assert literal({"jwt": {"ttl": 60, "audience": "a"}}) is None
+    assert literal({"credentials": {"aws_region_name": "a", "role": "s3cr3t"}}) is not None
+    assert (
+        literal({"headers": [{"name": "X-Team", "value": "a"}, {"key": "b", "value": 1}]}) is None
+    )
+    assert literal({"tools": [{"function": {"parameters": SCHEMA}}]}) is None
+
+
+def test_a_key_that_begins_like_a_path_is_none() -> None:
+    for key in ("/wJalrXUtnFEMI/K7MDENG+bPxRfiCYs3cr3t", "/AbC/s3cr3t", "/s3cr3t+"):
+        assert literal({"aws_secret_access_key": key}) == "parameters.aws_secret_access_key"
+
+
+def test_a_name_that_is_a_credential_is_not_repeated() -> None:
+    assert literal({"a": {KEYS["openai"]: {"api_key": "x"}}}) == "parameters.a.(hidden)"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("OPENAI_API_KEY", "$(OTHER)", None),
+        ("AUTH_TOKEN", "Bearer $(TOKEN)", None),
+        ("LOGIN_TOKEN", "$(USER):$(PASSWORD)", None),
+        ("A_TOKEN", "$(OTHER)s3cr3t", "name"),
+        ("DATABASE_URL", "postgresql://user:$(PASSWORD)@h/db", None),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/var/run/secrets/gcp.json", None),
+        ("openai_api_key", "s3cr3t", "name"),
+        ("MAX_TOKENS", "4096", None),
+    ],
+)
+def test_a_variable_may_refer_to_others(name: str, value: str, wrong: str | None) -> None:
+    assert literals.of_variable(name, value) == wrong
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("-eyJ" * 50000, "://:x" * 50000, "://a:" * 50000, "?a=" * 50000),
+        *("-" * 200000, "a" * 200000, "/a" * 100000, "[" * 60000, '{"a":' * 10000, "$(" * 100000),
+    ],
+    ids=lambda text: text[:6],
+)
+def test_the_search_takes_time_in_proportion_to_the_text(text: str) -> None:
+    begun = time.perf_counter()
+    literals.check({"ours": text, text: 1}, "parameters")
+    assert literals.of_variable("OURS", text) is None
+    assert time.perf_counter() - begun < 5
+
+
+def test_deep_json_is_searched_without_an_error() -> None:
+    deep: Any = {"api_key": "s3cr3t"}
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(PydanticCustomError, match=r"^parameters\.deep\[0\]"):
+        literals.check({"deep": deep}, "parameters")
+
+
+def test_what_holds_a_credential_is_not_shown() -> None:
+    for key in KEYS.values():
+        if holds_credential(key):
+            assert "s3cr3t" not in shorten(f"text with {key}")
 
 
 # -- Preflight

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from function import names
+from function import names, recognition
 from function.__version__ import __version__
 from function.api import Input, Spec
 from function.call import Manifest
@@ -148,11 +148,6 @@ def of_definition(schema: Manifest) -> Manifest:
     wanted = in_both(schema)
     if schema.get("x-kubernetes-preserve-unknown-fields"):
         wanted["open"] = True
-    for rule in schema.get("x-kubernetes-validations", []):
-        if matches := re.fullmatch(r"self\.matches\('\^(.*)\$'\)", rule["rule"]):
-            # CEL's string has its backslashes doubled.
-            wanted["rule"] = matches[1].replace("\\\\", "\\")
-            wanted["sentence"] = sentence(rule)
     if "pattern" in schema:
         wanted["rule"] = schema["pattern"].removeprefix("^").removesuffix("$")
     if "items" in schema:
@@ -162,7 +157,38 @@ def of_definition(schema: Manifest) -> Manifest:
     if "properties" in schema:
         wanted["properties"] = {k: of_definition(v) for k, v in schema["properties"].items()}
         wanted["required"] = sorted(schema.get("required", []))
+    for rule in schema.get("x-kubernetes-validations", []):
+        add_rule(wanted, rule)
     return wanted
+
+
+def add_rule(wanted: Manifest, rule: Manifest) -> None:
+    """Adds what a CEL rule of an object says of its strings to what is known of them.
+
+    It stands on the object, since the API server would repeat the string otherwise.
+    """
+    text, strings = rule["rule"], wanted
+    if "fieldPath" in rule:
+        name = rule["fieldPath"].removeprefix(".")
+        strings = wanted["properties"].get(name, {})
+        strings = strings.get("items", strings)
+        text = text.removeprefix(f"!has(self.{name}) || ").replace(f"self.{name}", "self")
+        text = re.sub(r"self\.all\((\w+), \1\.(.*)\)", r"self.\2", text)
+    elif "self[key]" in text:
+        strings = wanted.get("values", {})
+        text = re.sub(r"self\.all\(key, self\[key\]\.(.*)\)", r"self.\1", text)
+    else:
+        strings = wanted.setdefault("keys", {}) if "key.matches" in text else {}
+        text = re.sub(r"self\.all\(key, .*key\.(matches.*)\)", r"self.\1", text)
+    if matches := re.fullmatch(r"""self\.matches\((["'])\^(.*)\$\1\)""", text):
+        # CEL's string has its backslashes doubled.
+        strings["rule"] = matches[2].replace("\\\\", "\\")
+        strings["sentence"] = rule["message"]
+    elif choice := re.fullmatch(r"self in \[(.*)\]", text):
+        del strings["maxLength"]
+        strings["enum"] = re.findall(r"'([^']*)'", choice[1])
+    if not wanted.get("keys", True):
+        del wanted["keys"]  # It was another rule, which is the function's own.
 
 
 def in_both(schema: Manifest) -> Manifest:
@@ -171,14 +197,6 @@ def in_both(schema: Manifest) -> Manifest:
     if isinstance(schema.get("default"), str | int):
         said["default"] = schema["default"]
     return said
-
-
-def sentence(rule: Manifest) -> str:
-    """The message of a CEL rule, with {} for the value."""
-    expression = rule.get("messageExpression")
-    if expression is None:
-        return str(rule["message"])
-    return re.sub(r'^"|"$', "", expression).replace('" + self + "', "{}")
 
 
 def of_model(schema: Manifest, definitions: Manifest) -> Manifest:
@@ -200,6 +218,8 @@ def of_model(schema: Manifest, definitions: Manifest) -> Manifest:
         wanted["items"] = of_model(schema["items"], definitions)
     if isinstance(schema.get("additionalProperties"), dict):
         wanted["values"] = of_model(schema["additionalProperties"], definitions)
+    if "propertyNames" in schema:
+        wanted["keys"] = of_model(schema["propertyNames"], definitions)
     if "properties" in schema:
         wanted["properties"] = {
             k: of_model(v, definitions) for k, v in schema["properties"].items()
@@ -254,6 +274,12 @@ def test_the_model_of_the_input_takes_what_its_crd_takes() -> None:
     assert ours == wanted
 
 
+def test_the_definition_knows_the_same_names_of_credentials(definition: Manifest) -> None:
+    rules = {rule["rule"] for rule in all_rules(definition)}
+    for pattern in (recognition.NAME, recognition.HARMLESS_NAME):
+        assert any(f"self.name.matches('^(?:{pattern})$')" in rule for rule in rules)
+
+
 def test_everything_in_the_spec_is_bounded(definition: Manifest) -> None:
     assert not list(bounded(definition["properties"]["spec"], "spec"))
 
@@ -269,6 +295,7 @@ def test_every_rule_has_a_message_beside_its_expression(definition: Manifest) ->
     assert len(rules) > 20
     assert all(rule.get("message") for rule in rules)
     assert "\n" not in "".join(rule.get("messageExpression", "") for rule in rules)
+    assert not [rule for rule in rules if rule["rule"].startswith("self.matches")]
     assert text.startswith("# The source of the API.")
 
 

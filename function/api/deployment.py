@@ -1,22 +1,42 @@
 """How the gateway's pods run, in fields with Kubernetes' own names and meanings."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from function.api import literals
 from function.api.fields import (
+    HUGE_PAGES,
+    PAGE_SIZE,
+    QUALIFIED_NAME,
+    WHOLE,
+    AnnotationValue,
     Image,
     LabelValue,
     MetadataKey,
     ObjectName,
     Quantities,
+    Text,
     VariableName,
     amount,
     map_key,
 )
-from function.api.literals import CREDENTIAL_NAME
 from function.api.secret_refs import SecretKeyRef
-from function.api.validation import Model, refuse, without_nulls
+from function.api.validation import Model, Rule, refuse, without_nulls
+
+_OVERCOMMITTED: Final = ("cpu", "memory", "ephemeral-storage")
+"""The resources whose request may be lower than their limit."""
+
+_MAX_WHOLE: Final = 2**63 - 1
+
+_REPLACED: Final = re.compile(
+    r"(kubernetes\.io/config\.mirror|scheduler\.alpha\.kubernetes\.io/tolerations|"
+    r"(container\.)?(seccomp|apparmor)\.security\.(alpha|beta)\.kubernetes\.io/.*)"
+)
+_DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
+_SOURCE_RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
+_INT32: Final = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
 class KeySelector(SecretKeyRef):
@@ -28,13 +48,35 @@ class KeySelector(SecretKeyRef):
 class FieldRef(Model):
     """A field of the pod."""
 
-    field_path: Annotated[str, Field(min_length=1, max_length=512)]
+    field_path: Annotated[
+        str,
+        # So that the prefix of a label's or annotation's key is not too long.
+        Field(min_length=1, max_length=272),
+        Rule(
+            r"(metadata\.(name|namespace|uid)|spec\.(nodeName|serviceAccountName)|"
+            r"status\.(hostIPs?|podIPs?)|"
+            rf"metadata\.(labels|annotations)\['{QUALIFIED_NAME}'\])",
+            "a field of the pod must be one of metadata.name, metadata.namespace, metadata.uid, "
+            "metadata.labels['key'], metadata.annotations['key'], spec.nodeName, "
+            "spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP and "
+            "status.podIPs",
+        ),
+    ]
 
 
 class ResourceFieldRef(Model):
     """A resource of the container."""
 
-    resource: Annotated[str, Field(min_length=1, max_length=128)]
+    resource: Annotated[
+        str,
+        Field(min_length=1, max_length=128),
+        Rule(
+            r"(limits|requests)\.(cpu|memory|ephemeral-storage|"
+            rf"{HUGE_PAGES}{PAGE_SIZE})",
+            "a resource of the container must be limits. or requests. with cpu, memory, "
+            "ephemeral-storage or huge pages, such as limits.memory",
+        ),
+    ]
 
 
 class EnvVarSource(Model):
@@ -59,24 +101,24 @@ class EnvVar(Model):
     """An environment variable of the container."""
 
     name: VariableName
-    value: Annotated[str, Field(max_length=32768)] | None = None
+    value: Text | None = None
     value_from: EnvVarSource | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> "EnvVar":
         if self.value is not None and self.value_from is not None:
             raise refuse("an env entry must not set both value and valueFrom")
-        if (
-            self.value
-            and CREDENTIAL_NAME.fullmatch(self.name)
-            and not self.value.startswith(
-                "$("
-            )  # A reference to another variable, which Kubernetes expands.
-        ):
-            raise refuse(
-                "an env entry named like a credential must take it from a Secret: use "
-                "valueFrom.secretKeyRef instead of value"
-            )
+        match literals.of_variable(self.name, self.value or ""):
+            case "name":
+                raise refuse(
+                    "an env entry named like a credential must take it from a Secret: use "
+                    "valueFrom.secretKeyRef instead of value"
+                )
+            case "value":
+                raise refuse(
+                    "the value of an env entry must not hold a credential: take it from a Secret "
+                    "with valueFrom.secretKeyRef, and refer to it as $(NAME) inside another value"
+                )
         return self
 
 
@@ -117,6 +159,39 @@ class Resources(Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _never_overcommitted(self) -> "Resources":
+        """Rejects what Kubernetes does of extended resources and huge pages."""
+        for quantities in (self.requests or {}, self.limits or {}):
+            if not all(_is_whole(key, quantities[key]) for key in quantities):
+                raise refuse(
+                    "a quantity of an extended resource must be a whole number, and one of huge "
+                    "pages a multiple of their size"
+                )
+        limits = self.limits or {}
+        for key, quantity in (self.requests or {}).items():
+            if key not in _OVERCOMMITTED and (
+                key not in limits or amount(limits[key]) != amount(quantity)
+            ):
+                raise refuse(
+                    "a request for an extended resource or huge pages must equal its limit: set "
+                    "both alike, or the limit alone"
+                )
+        wanted = {*(self.requests or {}), *limits}
+        if any(key.startswith(HUGE_PAGES) for key in wanted) and not wanted & {"cpu", "memory"}:
+            raise refuse("huge pages need a request or limit of cpu or memory beside them")
+        return self
+
+
+def _is_whole(resource: str, quantity: int | str) -> bool:
+    """Whether the quantity is one of whole pieces, for a resource that comes in pieces."""
+    if resource in _OVERCOMMITTED:
+        return True
+    if WHOLE.fullmatch(str(quantity)) is None or amount(quantity) > _MAX_WHOLE:
+        return False
+    size = resource.removeprefix(HUGE_PAGES) if resource.startswith(HUGE_PAGES) else 1
+    return amount(quantity) % amount(size) == 0
+
 
 class Deployment(Model):
     """How the gateway's pods run."""
@@ -136,7 +211,38 @@ class Metadata(Model):
         dict[MetadataKey, LabelValue], Field(max_length=32), BeforeValidator(without_nulls)
     ] = {}
     annotations: Annotated[
-        dict[MetadataKey, Annotated[str, Field(max_length=4096)]],
+        dict[MetadataKey, AnnotationValue],
         Field(max_length=32),
         BeforeValidator(without_nulls),
     ] = {}
+
+
+class CommonMetadata(Metadata):
+    """Labels and annotations of the composed objects."""
+
+    @model_validator(mode="after")
+    def _known_to_kubernetes(self) -> "CommonMetadata":
+        if _SOURCE_RANGES in self.annotations:
+            raise refuse(
+                f"the annotation {_SOURCE_RANGES} must not be set: the gateway's Service has no "
+                "load balancer"
+            )
+        return self
+
+
+class PodMetadata(Metadata):
+    """Labels and annotations of the pods."""
+
+    @model_validator(mode="after")
+    def _known_to_kubernetes(self) -> "PodMetadata":
+        """Rejects annotations that the API server takes for more than notes."""
+        if any(_REPLACED.fullmatch(key) for key in self.annotations):
+            raise refuse(
+                "annotations must not set what Kubernetes has other fields for: seccomp, AppArmor, "
+                "tolerations and static pods"
+            )
+        if not _INT32.fullmatch(self.annotations.get(_DELETION_COST, "0")):
+            raise refuse(
+                f"the annotation {_DELETION_COST} must be a whole number of at most nine digits"
+            )
+        return self

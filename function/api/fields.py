@@ -8,7 +8,10 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from function.api.validation import Rule, refuse, without_nulls
-from function.text import as_json, shorten
+from function.text import shorten
+
+MAX_ANNOTATION: Final = 4096
+"""The longest value of an annotation, in bytes: Kubernetes takes 256 KiB for all of an object."""
 
 MAX_QUANTITY: Final = 64
 """The longest quantity, in characters."""
@@ -16,21 +19,31 @@ MAX_QUANTITY: Final = 64
 MAX_CALL_SECONDS: Final = 3600
 """How long a call may take including its retries: a terminating pod waits for it."""
 
-_NO_OBJECT_NAME = (
-    "'{}' is not a valid name for a Kubernetes object: use lower-case letters, digits, '-' and '.'"
+_NO_RESOURCE: Final = (
+    "a resource must be cpu, memory, ephemeral-storage, huge pages such as hugepages-2Mi, or an "
+    "extended resource with its domain, such as nvidia.com/gpu"
 )
-_NO_DATA_KEY = (
-    "'{}' is not a valid key of a Secret or ConfigMap: use letters, digits, '-', '_' and '.'"
-)
-_NO_VARIABLE = (
-    "'{}' is not a valid environment variable name: use letters, digits, '_', '-' and '.', and do "
-    "not begin with a digit"
-)
+_PART: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+DOMAIN: Final = rf"{_PART}(\.{_PART})*"
+"""A domain as Kubernetes has it (RFC 1123), but for its length."""
+QUALIFIED_NAME: Final = rf"({DOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+"""The key of a label or annotation, but for the length of its prefix."""
+MAX_PREFIX: Final = 253
+"""How long the prefix of such a key may be."""
+HUGE_PAGES: Final = "hugepages-"
+PAGE_SIZE: Final = "[1-9][0-9]{0,8}[KMG]i"
+
 _QUANTITY = re.compile(
     r"(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
-    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?",
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?[0-9]+))?",
 )
 
+WHOLE: Final = re.compile(r"[0-9]+([kMGTPE]|[KMGTPE]i|[eE][0-9]{1,2})?")
+"""A quantity without a fraction."""
+
+_CONTROL: Final = re.compile(
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f\\ufeff\\ufffe\\uffff]"
+)
 _PARTS: Final = re.compile(r"(.*?)([numkMGTPE]|[KMGTPE]i|)")
 _FACTORS: Final = {
     suffix: Decimal(base) ** power
@@ -49,14 +62,46 @@ def amount(quantity: int | str) -> Decimal:
 
 
 def _quantity(value: object) -> int | str:
-    """Accepts a whole number, or a string such as 500m or 1Gi."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """Accepts a whole number, or a string such as 500m or 1Gi, of at least 0."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     if isinstance(value, str) and len(value) <= MAX_QUANTITY and _QUANTITY.fullmatch(value):
         with suppress(ArithmeticError):  # The exponent is out of range.
-            amount(value)
-            return value
-    raise refuse(f"{as_json(value)} is not a valid quantity: write one such as 500m or 1Gi")
+            if amount(value) >= 0:
+                return value
+    raise refuse("a quantity must be a number of at least 0, such as 500m or 1Gi")
+
+
+def _extended_name(resource: str) -> str:
+    """Rejects a name that a quota could not tell or would be too long in: requests.<name>."""
+    if resource.startswith("requests.") or resource.rfind("/") > MAX_PREFIX - len("requests."):
+        raise refuse(_NO_RESOURCE)
+    return resource
+
+
+def _short_prefix(key: str) -> str:
+    """Rejects a key whose prefix is too long, which no pattern can tell of parts."""
+    if key.rfind("/") > MAX_PREFIX:
+        raise refuse(f"the prefix of a key must not be longer than {MAX_PREFIX} characters")
+    return key
+
+
+def _printable(value: str) -> str:
+    """Rejects what no server-side apply can carry: it is read as YAML, which has none of these."""
+    if _CONTROL.search(value):
+        raise refuse(
+            "a text must not contain control characters other than tabs and line breaks, or "
+            "characters that Unicode does not have"
+        )
+    return value
+
+
+def _in_bytes(value: str) -> str:
+    if len(value.encode(errors="surrogatepass")) > MAX_ANNOTATION:
+        raise refuse(
+            f"an annotation's value must not be longer than {MAX_ANNOTATION} bytes in UTF-8"
+        )
+    return value
 
 
 def map_key(field: str) -> AfterValidator:
@@ -73,30 +118,54 @@ def map_key(field: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_OBJECT_NAME = Rule(
-    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", _NO_OBJECT_NAME
-)
-ObjectName = Annotated[str, Field(min_length=1, max_length=253), _OBJECT_NAME]
+ObjectName = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    Rule(
+        DOMAIN,
+        "the name of a Kubernetes object must be lower-case letters, digits, '-' and '.', and "
+        "every part between dots must begin and end with a letter or digit",
+    ),
+]
 DataKey = Annotated[
-    str, Field(min_length=1, max_length=253), Rule(r"[-._a-zA-Z0-9]+", _NO_DATA_KEY)
+    str,
+    Field(min_length=1, max_length=253),
+    Rule(
+        r"\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*",
+        "a key of a Secret or ConfigMap must be letters, digits, '-', '_' and '.', and must not "
+        "begin with '..' or be '.'",
+    ),
 ]
 VariableName = Annotated[
     str,
     Field(min_length=1, max_length=253),
-    Rule(r"[-._a-zA-Z][-._a-zA-Z0-9]*", _NO_VARIABLE),
+    Rule(
+        r"([-_a-zA-Z]|\.[-_a-zA-Z0-9])[-._a-zA-Z0-9]*",
+        "the name of an environment variable must be letters, digits, '-', '_' and '.', and must "
+        "not begin with a digit or '..' or be '.'",
+    ),
 ]
 Image = Annotated[
     str,
     Field(min_length=1, max_length=512),
     Rule(
         r"[!-~]+",
-        "'{}' is not a valid image reference: write one such as "
-        "ghcr.io/berriai/litellm:v1.108.11, without spaces",
+        "an image must be a reference such as ghcr.io/berriai/litellm:v1.108.11, without spaces",
     ),
+]
+ResourceName = Annotated[
+    str,
+    Rule(
+        rf"(cpu|memory|ephemeral-storage|{HUGE_PAGES}{PAGE_SIZE}|"
+        rf"{DOMAIN}/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?)",
+        _NO_RESOURCE,
+    ),
+    AfterValidator(_extended_name),
 ]
 Quantities = Annotated[
     dict[
-        str, Annotated[int | str, PlainValidator(_quantity), WithJsonSchema({"x-quantity": True})]
+        ResourceName,
+        Annotated[int | str, PlainValidator(_quantity), WithJsonSchema({"x-quantity": True})],
     ],
     Field(max_length=16),
     BeforeValidator(without_nulls),
@@ -108,17 +177,26 @@ Retries = Annotated[int, Field(ge=0, le=10)]
 MetadataKey = Annotated[
     str,
     Rule(
-        r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
-        "'{}' is not a valid label or annotation key: use [prefix/]name, with at most 63 letters, "
-        "digits, '-', '_' and '.' in the name",
+        QUALIFIED_NAME,
+        "a key must be [prefix/]name, with a domain of at most 253 characters as the prefix, and "
+        "at most 63 letters, digits, '-', '_' and '.' as the name, which begins and ends with a "
+        "letter or digit",
     ),
+    AfterValidator(_short_prefix),
 ]
 LabelValue = Annotated[
     str,
     Field(max_length=63),
     Rule(
         r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?",
-        "'{}' is not a valid label value: use letters, digits, '-', '_' and '.', beginning and "
-        "ending with a letter or digit",
+        "the value of a label must be letters, digits, '-', '_' and '.', beginning and ending "
+        "with a letter or digit",
     ),
 ]
+AnnotationValue = Annotated[
+    str,
+    Field(max_length=MAX_ANNOTATION),
+    AfterValidator(_in_bytes),
+    AfterValidator(_printable),
+]
+Text = Annotated[str, Field(max_length=32768), AfterValidator(_printable)]

@@ -13,6 +13,7 @@ from function.api import literals
 from function.api.fields import MAX_CALL_SECONDS, Limit, OpenObject, Retries
 from function.api.secret_refs import Credentials
 from function.api.validation import Model, Rule, refuse
+from function.recognition import holds_credential
 from function.text import shorten
 
 _CREDENTIALS_IN_URL: Final = re.compile(r"[^/?#]*//[^/?#]*@")
@@ -41,6 +42,9 @@ PARAMETERS: Final = {**_TEXTS, **_NUMBERS}
 NUMBERS: Final = sorted(params[0] for params in _NUMBERS.values())
 """The `litellm_params` that hold a number."""
 
+_IN_PROCESS: Final = "vllm"
+"""LiteLLM's provider that loads vLLM into its own process, which no image of it contains."""
+
 _FIELDS: Final = {
     param: to_camel(field) for field, params in PARAMETERS.items() for param in params
 }
@@ -54,9 +58,9 @@ class AIModel(Model):
         str,
         Field(min_length=3, max_length=256),
         Rule(
-            r"[!-.0-~]+/[!-~]+",
-            "'{}' is not a valid model name: write provider/model-name, such as openai/gpt-4o, in "
-            "printable ASCII without spaces",
+            r"[!-)+-.0-~]+/[!-~]+",
+            "a model's name must be provider/model-name, such as openai/gpt-4o, in printable ASCII "
+            "without spaces, with '*' only after the '/'",
         ),
     ]
     alias: (
@@ -66,8 +70,7 @@ class AIModel(Model):
             Rule(
                 # LiteLLM puts it into a response header, which allows no other characters.
                 r"[!-~]([ -~]*[!-~])?",
-                "'{}' is not a valid alias: use printable ASCII, with no space at the beginning "
-                "or end",
+                "an alias must be printable ASCII, with no space at the beginning or end",
             ),
         ]
         | None
@@ -79,8 +82,7 @@ class AIModel(Model):
             Field(min_length=1, max_length=64),
             Rule(
                 r"[!-~]+",
-                "'{}' is not a valid API version: write one such as 2025-02-01-preview, in "
-                "printable ASCII without spaces",
+                "an API version must be printable ASCII without spaces, such as 2025-02-01-preview",
             ),
         ]
         | None
@@ -98,10 +100,29 @@ class AIModel(Model):
 
     @model_validator(mode="after")
     def _wildcard(self) -> "AIModel":
-        if self.alias is not None and self.name.endswith("*") and "*" not in self.alias:
+        if self.alias is not None and self.alias.count("*") != self.name.count("*"):
             raise refuse(
-                "a name that ends in '*' needs an alias that contains '*' too, or no alias: "
-                "otherwise LiteLLM would take the name literally"
+                "an alias must have as many '*' as the name: otherwise LiteLLM would not call the "
+                "model that the name says"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_reference(self) -> "AIModel":
+        """Rejects names that LiteLLM would replace by a variable's value, and so publish."""
+        if literals.REFERENCE in self.name or literals.REFERENCE in (self.alias or ""):
+            raise refuse(
+                "name and alias must not contain os.environ/: LiteLLM would publish the variable's "
+                "value as the name of a model"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_engine(self) -> "AIModel":
+        if self.provider == _IN_PROCESS:
+            raise refuse(
+                "vllm/ would run the model inside the gateway, which has no vLLM: name it "
+                "hosted_vllm/ and set apiBase to the URL of your vLLM server"
             )
         return self
 
@@ -118,13 +139,20 @@ class AIModel(Model):
 
     @model_validator(mode="after")
     def _api_base(self) -> "AIModel":
-        """Rejects a base that is not a URL, without repeating any of it."""
-        if self.api_base is not None and not _URL.fullmatch(self.api_base):
-            if _CREDENTIALS_IN_URL.match(self.api_base):
-                raise refuse(
-                    "apiBase must not contain a user name or password: put credentials in the "
-                    "Secret named by spec.credentials.secretRef"
-                )
+        """Rejects a base that is not a URL or has a key in it, without repeating any of it."""
+        if self.api_base is None:
+            return self
+        if _CREDENTIALS_IN_URL.match(self.api_base):
+            raise refuse(
+                "apiBase must not contain a user name or password: put credentials in the "
+                "Secret named by spec.credentials.secretRef"
+            )
+        if holds_credential(self.api_base):
+            raise refuse(
+                "apiBase must not contain a key: put it in the Secret named by "
+                "spec.credentials.secretRef"
+            )
+        if not _URL.fullmatch(self.api_base):
             raise refuse(
                 "apiBase must be a URL such as https://llm.example.com/v1, with http or https, a "
                 "host, and no spaces"

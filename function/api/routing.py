@@ -1,5 +1,6 @@
 """How calls are routed: among the deployments of a model, and to other models."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
@@ -14,6 +15,9 @@ from function.text import shorten
 
 DEFAULT_TIMEOUT_SECONDS: Final = 600
 DEFAULT_RETRIES: Final = 2
+
+_SHOWN: Final = re.compile(r"[-._:/@A-Za-z0-9]+( [-._:/@A-Za-z0-9]+)*")
+"""Names that are repeated where no model has them: they read like a model's, not a password."""
 
 _MAX_FALLBACKS: Final = 64
 _MAX_TARGETS: Final = 8
@@ -41,6 +45,11 @@ class Fallback(Model):
             raise refuse("a model cannot fall back to itself: remove it from to")
         if len(set(self.to)) != len(self.to):
             raise refuse("to lists a model twice: remove one of them")
+        if any(literals.REFERENCE in name for name in (self.model, *self.to)):
+            raise refuse(
+                "a fallback must not contain os.environ/: LiteLLM would replace it by the "
+                "variable's value"
+            )
         if "*" in "".join([self.model, *self.to]):
             raise refuse(
                 "LiteLLM does not fall back from or to a wildcard: offer the model in an entry of "
@@ -80,7 +89,7 @@ class Redis(Model):
             Field(min_length=1, max_length=253),
             Rule(
                 r"[A-Za-z0-9]([-A-Za-z0-9.:]*[A-Za-z0-9])?",
-                "'{}' is not a valid host: write a name or an address, without a port or path",
+                "a host must be a name or an address, without a port or path",
             ),
         ]
         | None
@@ -114,8 +123,8 @@ class Config(Model):
                 Field(min_length=1, max_length=512),
                 Rule(
                     r"(/([^~/]|~[01])*)+",
-                    "'{}' is not a valid JSON pointer: write one such as "
-                    "/litellm_settings/request_timeout",
+                    "a JSON pointer must be of the form /litellm_settings/request_timeout, with ~1 "
+                    "for '/' in a name and ~0 for '~'",
                 ),
             ]
         ],
@@ -135,8 +144,9 @@ def check_fallbacks(routing: Routing, models: list[AIModel]) -> None:
         places = {"model": fallback.model} | {f"to[{j}]": to for j, to in enumerate(fallback.to)}
         for place, name in places.items():
             if name not in offered:
+                shown = f"'{shorten(name)}'" if _SHOWN.fullmatch(name) else "the model"
                 raise refuse(
-                    f"'{shorten(name)}' is not offered: a fallback must name the alias of an "
+                    f"{shown} is not offered: a fallback must name the alias of an "
                     "entry of aiModels, or the name of an entry without an alias",
                     at=f".routing.fallbacks[{i}].{place}",
                 )

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from function.api.deployment import Deployment, Metadata
+from function.api.deployment import CommonMetadata, Deployment, PodMetadata
 from function.api.models import AIModel, distinct, weighted
 from function.api.routing import (
     Cache,
@@ -46,8 +46,8 @@ class Spec(Model):
     cache: Cache | None = None
     config: Config = Config()
     deployment: Deployment = Deployment()
-    common_metadata: Metadata = Metadata()
-    pod_metadata: Metadata = Metadata()
+    common_metadata: CommonMetadata = CommonMetadata()
+    pod_metadata: PodMetadata = PodMetadata()
 
     @property
     def shared_redis(self) -> Redis | None:

@@ -1,7 +1,8 @@
 """How values of the API are checked, and what users are told about invalid ones.
 
-Every error of pydantic's becomes one sentence with the field, the value and the remedy. A value is
-repeated only where it cannot be a credential.
+Every error of pydantic's becomes one sentence with the field, the value and the remedy. A refused
+string is not repeated: someone may have put a credential there by mistake, and a message is kept in
+conditions, events and logs.
 """
 
 import json
@@ -37,7 +38,7 @@ def without_nulls(value: object) -> object:
 
 @dataclass(frozen=True)
 class Rule:
-    """A pattern that a whole string must match, and the message otherwise ('{}' is the string).
+    """A pattern that a whole string must match, and the message otherwise.
 
     The pattern means the same to RE2, which the API server uses, and to Python.
     """
@@ -55,7 +56,7 @@ class Rule:
 
     def _check(self, value: str) -> str:
         if re.fullmatch(self.pattern, value) is None:
-            raise refuse(self.message.format(shorten(value)))
+            raise refuse(self.message)
         return value
 
 
@@ -105,7 +106,7 @@ def unknown_fields(model: type[Model], value: object, path: str) -> Iterator[str
     for key, item in value.items():
         field = fields.get(key)
         if field is None:
-            yield f"{path}.{key}"
+            yield f"{path}.{shorten(key)}"
         elif (nested := _model_of(field.annotation)) is not None:
             for index, part in enumerate(item) if isinstance(item, list) else ((None, item),):
                 here = f"{path}.{key}" if index is None else f"{path}.{key}[{index}]"

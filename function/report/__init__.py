@@ -10,6 +10,7 @@ from function.gateways.base import Plan
 from function.observed import Incomplete, Observed
 from function.observed.deployment import ObservedDeployment
 from function.report import conditions, events, presence, status
+from function.text import shorten
 
 
 def composed(
@@ -46,8 +47,8 @@ def incomplete(router: Router, observed: Incomplete) -> Response:
 def unsupported(request: Request, router: Router, supported: Collection[str]) -> Response:
     """The response to a router of a type that is not implemented."""
     message = (
-        f"spec.type is '{router.spec.type}': only {' and '.join(supported)} is implemented, so "
-        "nothing is composed."
+        f"spec.type is '{shorten(router.spec.type)}': only {' and '.join(supported)} is "
+        "implemented, so nothing is composed."
     )
     shown = (conditions.not_configured(names.REASON_UNSUPPORTED_TYPE, message),)
     return Response(

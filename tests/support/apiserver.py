@@ -79,7 +79,7 @@ class Client:
         if time.monotonic() - self._used > 60:
             self._connection.close()
         headers = self._headers if body is None else {**self._headers, "Content-Type": content_type}
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         try:
             self._connection.request(method, path, data, headers)
             response = self._connection.getresponse()

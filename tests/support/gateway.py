@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from function import names
-from function.api import literals
 from function.call import Manifest
 from function.gateways.litellm.variables import MASTER_KEY
+from function.recognition import names_credential
 from tests.support.kubelet import Pod
 from tests.support.processes import free_port
 from tests.support.world import World, router, secret
@@ -42,7 +42,7 @@ def parts(world: World, *secrets: Manifest) -> tuple[Manifest, list[Manifest], l
         {**vars(answer), "resources": {**answer.resources, names.RESOURCE_MASTER_KEY: None}}
     )
     data = [item for found in secrets for item in found["data"].items()]
-    for value in (value for name, value in data if literals.CREDENTIAL_NAME.fullmatch(name)):
+    for value in (value for name, value in data if names_credential(name)):
         assert value not in shown
         assert base64.b64decode(value).decode() not in shown
     objects = {name: composed.manifest for name, composed in answer.resources.items()}
