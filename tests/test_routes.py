@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from function.call import Manifest
-from function.gateways.litellm.variables import MASTER_KEY
+from tests.support import gateway as support
 from tests.support.gateway import Gateway, parts
 from tests.support.kubelet import NotReady, Pod
 from tests.support.processes import free_port
@@ -399,7 +399,7 @@ def test_leaves_the_master_key_to_litellm(shut: Gateway, own: Upstream) -> None:
     ],
 )
 def test_litellm_does_not_start_with_a_gate_that_does_not_work(broken: str) -> None:
-    deployment, config_maps, secrets = gated(World(router(port=free_port())))
+    deployment, config_maps, secrets = parts(World(router(port=free_port())))
     config_maps[0]["data"]["gate.py"] = broken
     pod = Pod(deployment, config_maps=config_maps, secrets=secrets)
     with pytest.raises(NotReady, match="the container ended with"), pod:
@@ -410,7 +410,7 @@ def test_a_litellm_that_does_not_ask_for_the_gate_never_becomes_ready() -> None:
     """One whose release has no such hook, or whose variable someone has set."""
     env = [{"name": "LITELLM_WORKER_STARTUP_HOOKS", "value": ""}]
     world = World(router(port=free_port(), deployment={"env": env}))
-    deployment, config_maps, secrets = gated(world)
+    deployment, config_maps, secrets = parts(world)
     with Pod(deployment, config_maps=config_maps, secrets=secrets) as pod:
         pod.wait_for("livenessProbe", 90)
         assert not pod.probe("startupProbe")
@@ -516,29 +516,13 @@ def running(own: Upstream, elsewhere: Upstream, gate: Mapping[str, str]) -> Iter
         {"name": key, "valueFrom": {"secretKeyRef": {"name": "environment", "key": key}}}
         for key in ENVIRONMENT
     ]
-    deployment, config_maps, secrets = gated(
+    with support.running(
         World(router(port=free_port(), aiModels=models, deployment={"env": env})),
         secret("litellm-secrets", "team", **KEYS),
         secret("other", "team", OPENAI_API_KEY="sk-other"),
         secret("environment", "team", **ENVIRONMENT),
-    )
-    key = base64.b64decode(secrets[0]["data"][MASTER_KEY]).decode()
-    with Pod(deployment, config_maps=config_maps, secrets=secrets) as pod:
-        pod.wait_ready()
-        yield Gateway(pod, key)
-
-
-def gated(world: World, *secrets: Manifest) -> tuple[Manifest, list[Manifest], list[Manifest]]:
-    """The objects of a router, with the gate beside its configuration."""
-    deployment, config_maps, held = parts(world, *secrets)
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    ours = {"LITELLM_WORKER_STARTUP_HOOKS": "gate:install", "PYTHONPATH": "/app/config"}
-    added = [{"name": name, "value": value} for name, value in ours.items()]
-    container["env"] = added + container["env"]
-    container["startupProbe"]["httpGet"]["path"] = "/gate"
-    gate = resources.files("function.gateways.litellm") / "gate.py"
-    config_maps[0]["data"]["gate.py"] = gate.read_text()
-    return deployment, config_maps, held
+    ) as gateway:
+        yield gateway
 
 
 ENVIRONMENT = {

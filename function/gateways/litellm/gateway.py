@@ -6,7 +6,7 @@ from typing import Final
 from function import names
 from function.api import Router, Spec
 from function.call import Manifest
-from function.gateways.base import ConfigFile, Container, Plan, Probe, SecretKey, Target
+from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
 from function.gateways.litellm import (
     config,
     credentials,
@@ -22,7 +22,6 @@ IMAGE: Final = "ghcr.io/berriai/litellm:v1.108.11"
 """The image where neither the router nor the platform team names one: LiteLLM's long-term line."""
 
 _CONFIG_FOLDER: Final = "/app/config"
-_CONFIG_NAME: Final = "config.yaml"
 
 _DEFAULT_RESOURCES: Final[Manifest] = {
     # 320 MiB idle and up to 540 MiB after use were measured; a limit of 512Mi kills it. Start-up
@@ -43,11 +42,16 @@ its listener at once on SIGTERM: so the pod waits before that."""
 # Health checks that need no key and call no model.
 _LIVELINESS: Final = "/health/liveliness"
 _READINESS: Final = "/health/readiness"
+# Answered by the gate alone: a LiteLLM without it never becomes ready.
+_GATE: Final = "/gate"
 
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
     # Stops LiteLLM's only fetch from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    # The gate lies beside the configuration.
+    "LITELLM_WORKER_STARTUP_HOOKS": "gate:install",
+    "PYTHONPATH": _CONFIG_FOLDER,
 }
 
 
@@ -63,7 +67,7 @@ def plan(router: Router) -> Plan:
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
-    text = config.text(configuration)
+    files = config.files(configuration)
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
     ref = spec.auth.master_key_secret_ref
     master_key = generated_key if ref is None else SecretKey(ref.name, ref.key)
@@ -71,7 +75,7 @@ def plan(router: Router) -> Plan:
     return Plan(
         router=router,
         container=_container(router, _environment(spec, master_key, entries_)),
-        config=ConfigFile(_CONFIG_FOLDER, _CONFIG_NAME, text, config.digest(text)),
+        config=ConfigFiles(_CONFIG_FOLDER, files, config.digest(files)),
         offers=_offers(entries_),
         master_key=master_key,
         generated_key=generated_key,
@@ -87,13 +91,13 @@ def _container(router: Router, env: list[Manifest]) -> Container:
     return Container(
         name="litellm",
         image=wanted.image or router.platform.image or IMAGE,
-        args=("--config", f"{_CONFIG_FOLDER}/{_CONFIG_NAME}", "--port", str(router.spec.port)),
+        args=("--config", f"{_CONFIG_FOLDER}/{config.NAME}", "--port", str(router.spec.port)),
         env=env,
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
         user=_USER,
         scratch=_SCRATCH,
         # Five minutes to start: ten seconds are enough with a whole core, seventy without.
-        startup=Probe(_LIVELINESS, period_seconds=5, failures=60),
+        startup=Probe(_GATE, period_seconds=5, failures=60),
         liveness=Probe(_LIVELINESS, period_seconds=10, failures=6),
         readiness=Probe(_READINESS, period_seconds=5, failures=3),
         pause_seconds=_PAUSE_SECONDS,
