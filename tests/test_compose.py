@@ -412,19 +412,16 @@ def test_a_config_above_what_a_config_map_holds_is_refused_with_both_sizes() -> 
     reason, sentence = refusal_of(World(router(aiModels=models)).reconcile())
     assert reason == names.REASON_CONFIG_TOO_LARGE
     assert sentence.startswith("spec.aiModels produces a config.yaml of 1")
+    files = World(router()).reconcile().resources[names.RESOURCE_CONFIG_MAP].manifest["data"]
+    room = config.MAX_BYTES - len(files["gate.py"])
     assert sentence.endswith(
-        "bytes, but a ConfigMap holds at most 1048576: offer fewer models or use shorter values."
+        f"bytes, but the ConfigMap has room for {room}: offer fewer models or use shorter values."
     )
 
 
 def test_the_limit_of_the_config_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (
-        World(router())
-        .reconcile()
-        .resources[names.RESOURCE_CONFIG_MAP]
-        .manifest["data"]["config.yaml"]
-    )
-    size = len(text)
+    files = World(router()).reconcile().resources[names.RESOURCE_CONFIG_MAP].manifest["data"]
+    size = sum(map(len, files.values()))
     monkeypatch.setattr(config, "MAX_BYTES", size)
     assert World(router()).reconcile().refusal is None
     monkeypatch.setattr(config, "MAX_BYTES", size - 1)
@@ -662,7 +659,7 @@ def test_the_status_says_where_the_gateway_is_and_what_it_offers() -> None:
     world.reconcile()
     deployment_status(replicas=2, readyReplicas=1)(world)
     answer = world.call()
-    text = answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"]["config.yaml"]
+    files = answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"]
     assert answer.status == {
         "url": "http://gw.team.svc:8080",
         "masterKeySecretRef": {"name": "gw-master-key", "key": "LITELLM_MASTER_KEY"},
@@ -685,7 +682,7 @@ def test_the_status_says_where_the_gateway_is_and_what_it_offers() -> None:
                 "missing": ["litellm-secrets/MISTRAL_API_KEY"],
             },
         ],
-        "configHash": config.digest(text),
+        "configHash": config.digest(files["config.yaml"]),
         "replicas": 2,
         "readyReplicas": 1,
     }

@@ -252,8 +252,8 @@ def test_the_master_key_is_not_set_by_deployment_env() -> None:
     assert answer.refusal is not None
     assert (answer.refusal.reason, answer.refusal.message) == (
         names.REASON_INVALID_SPEC,
-        "spec.deployment.env[0] sets LITELLM_MASTER_KEY, which the status would not show: name the "
-        "key's Secret in spec.auth.masterKeySecretRef instead.",
+        "spec.deployment.env[0] replaces LITELLM_MASTER_KEY, which the status would not show: name "
+        "the key's Secret in spec.auth.masterKeySecretRef.",
     )
 
 

@@ -87,19 +87,17 @@ class Container:
 
 
 @dataclass(frozen=True)
-class ConfigFile:
-    """The gateway's configuration file.
+class ConfigFiles:
+    """The files that the gateway reads when it starts.
 
     Attributes:
-        folder: the folder in the container that holds it and nothing else.
-        name: its name there.
-        text: what it holds.
-        digest: a digest of the text.
+        folder: the folder in the container that holds them and nothing else.
+        texts: what each of them holds, by its name there.
+        digest: a digest of those that the router's spec decides.
     """
 
     folder: str
-    name: str
-    text: str
+    texts: Mapping[str, str]
     digest: str
 
 
@@ -110,7 +108,7 @@ class Plan:
     Attributes:
         router: whose gateway it is.
         container: what runs.
-        config: its configuration.
+        config: the files of its configuration.
         offers: what is called for each model name that clients can ask for, in order.
         master_key: where the gateway reads its master key.
         generated_key: where a master key is that was generated for the router.
@@ -122,7 +120,7 @@ class Plan:
 
     router: Router
     container: Container
-    config: ConfigFile
+    config: ConfigFiles
     offers: Mapping[str, tuple[Target, ...]]
     master_key: SecretKey
     generated_key: SecretKey

@@ -1,4 +1,4 @@
-"""The ConfigMap with the gateway's configuration file."""
+"""The ConfigMap with the files of the gateway's configuration."""
 
 from function import names
 from function.api import Router
@@ -9,7 +9,7 @@ from function.resources.base import ComposedKind
 
 
 class ConfigMap(ComposedKind):
-    """The ConfigMap with the gateway's configuration file."""
+    """The ConfigMap with the files of the gateway's configuration."""
 
     name = names.RESOURCE_CONFIG_MAP
     api_version = "v1"
@@ -20,5 +20,5 @@ class ConfigMap(ComposedKind):
         return names.config_map_of(router.name)
 
     def body(self, plan: Plan, observed: Observed) -> Manifest:  # noqa: ARG002
-        """The file."""
-        return {"data": {plan.config.name: plan.config.text}}
+        """The files."""
+        return {"data": dict(plan.config.texts)}

@@ -32,6 +32,8 @@ from tests.support.tools import CACHE, absent
 Object: TypeAlias = Mapping[str, Any]
 """A Kubernetes object or a part of one, as read from JSON."""
 
+_Probe: TypeAlias = Literal["startupProbe", "readinessProbe", "livenessProbe"]
+
 _PAUSE = 0.1
 _VALIDATION_LIMIT = 120
 
@@ -120,7 +122,7 @@ class Pod:
             return self._log.read_text(errors="replace")
         return self._log
 
-    def probe(self, kind: Literal["startupProbe", "readinessProbe", "livenessProbe"]) -> bool:
+    def probe(self, kind: _Probe) -> bool:
         """Whether this probe succeeds right now; one that the container does not have does."""
         probe = self._spec.get(kind)
         if probe is None:
@@ -155,7 +157,15 @@ class Pod:
         self._wait("readinessProbe", end)
         return time.monotonic() - self._started
 
-    def _wait(self, kind: Literal["startupProbe", "readinessProbe"], end: float) -> None:
+    def wait_for(self, kind: _Probe, timeout: float) -> None:
+        """Waits until this probe succeeds.
+
+        Raises:
+            NotReady: it does not within `timeout` seconds, or the container ended.
+        """
+        self._wait(kind, time.monotonic() + timeout)
+
+    def _wait(self, kind: _Probe, end: float) -> None:
         while not self.probe(kind):
             if self.returncode is not None:
                 raise NotReady(f"the container ended with {self.returncode}\n{self.log()}")

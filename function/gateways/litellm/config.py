@@ -1,9 +1,10 @@
-"""LiteLLM's config.yaml."""
+"""LiteLLM's config.yaml, and the gate that lies beside it."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import resources
 from typing import Final
 
 import yaml
@@ -16,8 +17,13 @@ from function.gateways.litellm import router_settings, variables
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.variables import reference
 
+NAME: Final = "config.yaml"
+
 MAX_BYTES: Final = 1024 * 1024
 """The most that the API server accepts as the values of a ConfigMap together."""
+
+_GATE: Final = "gate.py"
+"""The module that stands before LiteLLM; it runs there, so nothing here imports it."""
 
 _CACHE_SECONDS: Final = 300
 
@@ -38,21 +44,27 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
     }
 
 
-def text(config: Manifest) -> str:
-    """A configuration as YAML.
+def files(config: Manifest) -> dict[str, str]:
+    """A configuration as YAML, and the gate, by the names of their files.
 
     Raises:
-        Refused: it does not fit into a ConfigMap.
+        Refused: they do not fit into a ConfigMap.
     """
-    result = _yaml(json.dumps(config, sort_keys=True))
-    size = len(result.encode())
-    if size > MAX_BYTES:
+    text = _yaml(json.dumps(config, sort_keys=True))
+    size, room = len(text.encode()), MAX_BYTES - len(gate().encode())
+    if size > room:
         raise Refused(
             names.REASON_CONFIG_TOO_LARGE,
-            f"spec.aiModels produces a config.yaml of {size} bytes, but a ConfigMap holds at most "
-            f"{MAX_BYTES}: offer fewer models or use shorter values.",
+            f"spec.aiModels produces a config.yaml of {size} bytes, but the ConfigMap has room for "
+            f"{room}: offer fewer models or use shorter values.",
         )
-    return result
+    return {NAME: text, _GATE: gate()}
+
+
+@cache
+def gate() -> str:
+    """The gate, a module for LiteLLM's Python."""
+    return resources.files(__package__).joinpath(_GATE).read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=64)
@@ -68,9 +80,9 @@ def _yaml(config: str) -> str:
     )
 
 
-def digest(config: str) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of a config."""
-    return hashlib.sha256(config.encode()).hexdigest()[:16]
+def digest(text: str) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _litellm_settings(spec: Spec) -> Manifest:

@@ -7,7 +7,7 @@ from function import names
 from function.api import Router, Spec
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.base import ConfigFile, Container, Plan, Probe, SecretKey, Target
+from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
 from function.gateways.litellm import (
     config,
     credentials,
@@ -24,7 +24,6 @@ IMAGE: Final = "ghcr.io/berriai/litellm:v1.108.11"
 """The image where neither the router nor the platform team names one: LiteLLM's long-term line."""
 
 _CONFIG_FOLDER: Final = "/app/config"
-_CONFIG_NAME: Final = "config.yaml"
 
 _DEFAULT_RESOURCES: Final[Manifest] = {
     # 320 MiB idle and up to 540 MiB after use were measured; a limit of 512Mi kills it. Start-up
@@ -45,12 +44,27 @@ its listener at once on SIGTERM: so the pod waits before that."""
 # Health checks that need no key and call no model.
 _LIVELINESS: Final = "/health/liveliness"
 _READINESS: Final = "/health/readiness"
+# Answered by the gate alone: a LiteLLM without it never becomes ready.
+_GATE: Final = "/gate"
 
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
     # Stops LiteLLM's only fetch from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    # The gate lies beside the configuration. The digest rolls the pods when the gate changes.
+    "LITELLM_WORKER_STARTUP_HOOKS": "gate:install",
+    "PYTHONPATH": _CONFIG_FOLDER,
+    "GATE_DIGEST": config.digest(config.gate()),
 }
+
+_RESERVED: Final = {
+    variables.MASTER_KEY: (
+        "which the status would not show: name the key's Secret in spec.auth.masterKeySecretRef"
+    ),
+    "LITELLM_WORKER_STARTUP_HOOKS": "without which the gate does not start: remove it",
+    "PYTHONPATH": "without which the gate does not start: remove it",
+}
+"""Variables that the user's own may not replace, and why."""
 
 
 def plan(router: Router) -> Plan:
@@ -62,19 +76,19 @@ def plan(router: Router) -> Plan:
             ConfigMap.
     """
     spec = router.spec
-    _check_master_key(spec)
+    _check_environment(spec)
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
     unset = exposure.check(configuration, spec, entries_)
-    text = config.text(configuration)
+    files = config.files(configuration)
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
     ref = spec.auth.master_key_secret_ref
     master_key = generated_key if ref is None else SecretKey(ref.name, ref.key)
     return Plan(
         router=router,
         container=_container(router, _environment(spec, master_key, entries_)),
-        config=ConfigFile(_CONFIG_FOLDER, _CONFIG_NAME, text, config.digest(text)),
+        config=ConfigFiles(_CONFIG_FOLDER, files, config.digest(files[config.NAME])),
         offers=_offers(entries_),
         master_key=master_key,
         generated_key=generated_key,
@@ -85,13 +99,12 @@ def plan(router: Router) -> Plan:
     )
 
 
-def _check_master_key(spec: Spec) -> None:
+def _check_environment(spec: Spec) -> None:
     for i, variable in enumerate(spec.deployment.env):
-        if variable.name == variables.MASTER_KEY:
+        if variable.name in _RESERVED:
             raise Refused(
                 names.REASON_INVALID_SPEC,
-                f"spec.deployment.env[{i}] sets {variables.MASTER_KEY}, which the status would not "
-                "show: name the key's Secret in spec.auth.masterKeySecretRef instead.",
+                f"spec.deployment.env[{i}] replaces {variable.name}, {_RESERVED[variable.name]}.",
             )
 
 
@@ -100,13 +113,13 @@ def _container(router: Router, env: list[Manifest]) -> Container:
     return Container(
         name="litellm",
         image=wanted.image or router.platform.image or IMAGE,
-        args=("--config", f"{_CONFIG_FOLDER}/{_CONFIG_NAME}", "--port", str(router.spec.port)),
+        args=("--config", f"{_CONFIG_FOLDER}/{config.NAME}", "--port", str(router.spec.port)),
         env=env,
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
         user=_USER,
         scratch=_SCRATCH,
         # Five minutes to start: ten seconds are enough with a whole core, seventy without.
-        startup=Probe(_LIVELINESS, period_seconds=5, failures=60),
+        startup=Probe(_GATE, period_seconds=5, failures=60),
         liveness=Probe(_LIVELINESS, period_seconds=10, failures=6),
         readiness=Probe(_READINESS, period_seconds=5, failures=3),
         pause_seconds=_PAUSE_SECONDS,
