@@ -257,6 +257,15 @@ def test_the_master_key_is_not_set_by_deployment_env() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["LITELLM_WORKER_STARTUP_HOOKS", "PYTHONPATH"])
+def test_the_gate_cannot_be_taken_away_by_deployment_env(name: str) -> None:
+    answer = World(router(deployment={"env": [{"name": name, "value": ""}]})).reconcile()
+    assert answer.refusal is not None
+    assert answer.refusal.message == (
+        f"spec.deployment.env[0] replaces {name}, without which the gate does not start: remove it."
+    )
+
+
 def test_another_key_of_the_generated_secret_is_missing() -> None:
     """Its pods would wait for that key for ever."""
     world = World(router())

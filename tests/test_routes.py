@@ -407,10 +407,14 @@ def test_litellm_does_not_start_with_a_gate_that_does_not_work(broken: str) -> N
 
 
 def test_a_litellm_that_does_not_ask_for_the_gate_never_becomes_ready() -> None:
-    """One whose release has no such hook, or whose variable someone has set."""
-    env = [{"name": "LITELLM_WORKER_STARTUP_HOOKS", "value": ""}]
-    world = World(router(port=free_port(), deployment={"env": env}))
-    deployment, config_maps, secrets = parts(world)
+    """One whose release has no such hook."""
+    deployment, config_maps, secrets = parts(World(router(port=free_port())))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    container["env"] = [
+        variable
+        for variable in container["env"]
+        if variable["name"] != "LITELLM_WORKER_STARTUP_HOOKS"
+    ]
     with Pod(deployment, config_maps=config_maps, secrets=secrets) as pod:
         pod.wait_for("livenessProbe", 90)
         assert not pod.probe("startupProbe")

@@ -99,8 +99,7 @@ _SAMPLING: Final = (
 )
 """How vLLM and others sample and write."""
 _LITELLM: Final = (
-    *("cache", "drop_params", "litellm_session_id", "litellm_trace_id", "mock_response"),
-    *("num_retries",),
+    *("cache", "drop_params", "litellm_session_id", "litellm_trace_id", "num_retries"),
     *("stream_timeout", "tags", "timeout"),
 )
 """LiteLLM's own that choose nothing: how long, how often, under which name in logs."""
