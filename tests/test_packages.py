@@ -178,7 +178,8 @@ def add_rule(wanted: Manifest, rule: Manifest) -> None:
         strings = wanted.get("values", {})
         text = re.sub(r"self\.all\(key, self\[key\]\.(.*)\)", r"self.\1", text)
     else:
-        strings = wanted.setdefault("keys", {}) if "key.matches" in text else {}
+        is_of_keys = text.startswith("self.all(key, ") and "key.matches" in text
+        strings = wanted.setdefault("keys", {}) if is_of_keys else {}
         text = re.sub(r"self\.all\(key, .*key\.(matches.*)\)", r"self.\1", text)
     if matches := re.fullmatch(r"""self\.matches\((["'])\^(.*)\$\1\)""", text):
         # CEL's string has its backslashes doubled.

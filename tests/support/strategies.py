@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from function.gateways.litellm import providers
 
 _word = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
+_text = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cn", "Cs"]), max_size=8)
 _variable = st.from_regex(r"[A-Z_][A-Z0-9_]{0,12}", fullmatch=True)
 _key_of = st.fixed_dictionaries({"name": _word, "key": _variable})
 
@@ -70,7 +71,7 @@ _source = st.one_of(
     st.just({"resourceFieldRef": {"resource": "limits.memory"}}),
 )
 _env = st.one_of(
-    st.fixed_dictionaries({"name": _variable}, optional={"value": st.text(max_size=8)}),
+    st.fixed_dictionaries({"name": _variable}, optional={"value": _text}),
     st.fixed_dictionaries({"name": _variable, "valueFrom": _source}),
 )
 _env_from: st.SearchStrategy[dict[str, Any]] = st.one_of(
@@ -99,7 +100,7 @@ _metadata = st.fixed_dictionaries(
     {},
     optional={
         "labels": st.dictionaries(_word, _word, max_size=3),
-        "annotations": st.dictionaries(_word, st.text(max_size=8), max_size=3),
+        "annotations": st.dictionaries(_word, _text, max_size=3),
     },
 )
 
