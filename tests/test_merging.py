@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from function import merging
 
-repeatable = settings(deadline=None, derandomize=True, max_examples=200)
+repeatable = settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.too_slow],  # Of a machine that is busy with other tests.
+)
 
 _names = st.sampled_from(["a", "b", "", "~1", "m~n/o"])  # Few, so that both sides have the same.
 _scalars = st.sampled_from([None, False, True, 0, 1, 1.0, 2.5, "", "a", "é"])

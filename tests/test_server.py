@@ -114,7 +114,7 @@ def test_serves_whom_its_authority_knows_and_no_one_else(tmp_path: Path) -> None
             grpc.insecure_channel(address),
         ):
             with refused as channel, pytest.raises(grpc.RpcError) as error:
-                grpcv1.FunctionRunnerServiceStub(channel).RunFunction(request(), timeout=3)
+                grpcv1.FunctionRunnerServiceStub(channel).RunFunction(request(), timeout=TIMEOUT)
             assert error.value.code() == grpc.StatusCode.UNAVAILABLE
 
 

@@ -102,6 +102,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(_providers()))
         return
     cases = [json.loads(line) for line in sys.stdin]
+    os.nice(10)  # Tests of what takes how long may run beside it.
     _preload()
     with tempfile.TemporaryDirectory() as folder:
         for recording in _record(cases, Path(folder)):

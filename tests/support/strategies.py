@@ -1,6 +1,7 @@
 """Random ModelRouter specs, such as the API accepts and such as it must refuse."""
 
 import copy
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -42,6 +43,16 @@ def _with_sense(model: dict[str, Any]) -> dict[str, Any]:
     if model["name"].startswith("azure"):
         model.setdefault("apiBase", "https://mine.example.com")
     return model
+
+
+def _identity(model: dict[str, Any]) -> str:
+    """The same for two entries that differ in the order of their fields alone, or in 1 and 1.0."""
+    doubles = json.loads(json.dumps(model), parse_int=_double, parse_float=_double)
+    return json.dumps(doubles, sort_keys=True)
+
+
+def _double(text: str) -> float:
+    return float(text) + 0.0  # No -0.0.
 
 
 models = st.fixed_dictionaries(
@@ -145,7 +156,7 @@ _config = st.fixed_dictionaries(
 )
 
 _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=str)},
+    {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=_identity)},
     optional={
         "port": st.integers(1, 65535),
         "credentials": _credentials,
@@ -195,7 +206,7 @@ def _offer(draw: st.DrawFn) -> dict[str, Any]:
 
 
 offers = st.fixed_dictionaries(
-    {"aiModels": st.lists(_offer(), min_size=1, max_size=8, unique_by=str)},
+    {"aiModels": st.lists(_offer(), min_size=1, max_size=8, unique_by=_identity)},
     optional={"credentials": _credentials},
 )
 """Specs that offer models of any of LiteLLM's providers, side by side."""
