@@ -22,9 +22,6 @@ from function.resources import KINDS
 from tests.support import strategies
 from tests.support.world import World, behind_claim, router
 
-settings.register_profile("ci", deadline=None, derandomize=True, max_examples=100)
-settings.load_profile("ci")
-
 
 def plain(answer: Response) -> Manifest:
     """An answer's objects, without the one random value."""

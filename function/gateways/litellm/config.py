@@ -3,16 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
-
-import yaml
 
 from function import names
 from function.api import Spec
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.litellm import router_settings, variables
+from function.gateways.litellm import router_settings, variables, yaml_text
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.variables import reference
 
@@ -20,6 +17,8 @@ MAX_BYTES: Final = 1024 * 1024
 """The most that the API server accepts as the values of a ConfigMap together."""
 
 _CACHE_SECONDS: Final = 300
+
+_json: Final = json.JSONEncoder(sort_keys=True).encode
 
 
 def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
@@ -44,28 +43,14 @@ def text(config: Manifest) -> str:
     Raises:
         Refused: it does not fit into a ConfigMap.
     """
-    result = _yaml(json.dumps(config, sort_keys=True))
-    size = len(result.encode())
-    if size > MAX_BYTES:
+    written = yaml_text.dump(config, most=MAX_BYTES)
+    if written is None:
         raise Refused(
             names.REASON_CONFIG_TOO_LARGE,
-            f"spec.aiModels produces a config.yaml of {size} bytes, but a ConfigMap holds at most "
-            f"{MAX_BYTES}: offer fewer models or use shorter values.",
+            f"spec.aiModels and spec.config produce a config.yaml of more than the {MAX_BYTES} "
+            "bytes that a ConfigMap holds: offer fewer models or use shorter values.",
         )
-    return result
-
-
-@lru_cache(maxsize=64)
-def _yaml(config: str) -> str:
-    """The YAML of a config in JSON.
-
-    Cached for the next calls: writing YAML takes most of the time, 30 ms for 1,000 models, and
-    Crossplane calls at least twice in each reconcile.
-    """
-    # The C dumper is ten times as fast as Python's, and part of every wheel of PyYAML.
-    return str(
-        yaml.dump(json.loads(config), Dumper=yaml.CSafeDumper, allow_unicode=True, width=2**31 - 1)
-    )
+    return written
 
 
 def digest(config: str) -> str:
@@ -94,4 +79,4 @@ def _model(entry: Entry, params: Manifest) -> Manifest:
 
 
 def _order(model: Manifest) -> tuple[str, str]:
-    return model["model_name"], json.dumps(model, sort_keys=True)
+    return model["model_name"], _json(model)
