@@ -20,7 +20,7 @@ _HARMLESS: Final = re.compile(r"(PROMPT_|RESPONSE_)?CACHE_KEY|(BOS|EOS|PAD|UNK)_
 """Names in LiteLLM's configuration that look like a credential's but are harmless."""
 
 _CREDENTIAL_VALUE: Final = re.compile(
-    r"(?i)(bearer|basic) .|[a-z][-+.a-z0-9]*://[^/?#@]*:[^/?#@]+@"
+    r"(?i)(bearer|basic) .|[a-z][-+.a-z0-9]*://[^/?#@:]*:[^/?#@]+@"
 )
 """Values that begin like a credential in a header, or are URLs with a password."""
 
