@@ -41,6 +41,11 @@ PARAMETERS: Final = {**_TEXTS, **_NUMBERS}
 NUMBERS: Final = sorted(params[0] for params in _NUMBERS.values())
 """The `litellm_params` that hold a number."""
 
+_OPEN: Final = {"parameters", "info"}
+"""The fields of an entry that may hold anything."""
+
+_json: Final = json.JSONEncoder(sort_keys=True).encode
+
 _FIELDS: Final = {
     param: to_camel(field) for field, params in PARAMETERS.items() for param in params
 }
@@ -166,7 +171,8 @@ def _identity(model: AIModel) -> object:
     """What identical entries have in common."""
     if model.parameters is None and model.info is None:
         return model
-    return json.dumps(model.manifest(), sort_keys=True)  # A dict has no hash.
+    closed = {field: value for field, value in model if field not in _OPEN}
+    return *closed.values(), _json([model.parameters, model.info])  # A dict has no hash.
 
 
 def weighted(models: list[AIModel]) -> list[AIModel]:
