@@ -25,6 +25,8 @@ STATUS = {
 SEVERITY = {"Warning": fnv1.SEVERITY_WARNING, "Normal": fnv1.SEVERITY_NORMAL}
 """A result's severity in protobuf."""
 
+MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
+"""How large a message Crossplane takes: the default of its gRPC client."""
 
 _DEFECT: Final = (
     "The function failed, and nothing was changed: this is a bug, please report it with the "
@@ -54,6 +56,10 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
             log = log.bind(router=router.title(request.composite))
             answer = compose(request)
             rsp = write_response(req, answer)
+            if (size := rsp.ByteSize()) > MAX_RESPONSE_BYTES:
+                answer = report.refused(request, _too_large(size))
+                # Without what other steps desire, which Crossplane keeps anyway.
+                rsp = write_response(fnv1.RunFunctionRequest(meta=req.meta), answer)
         except Exception as error:  # noqa: BLE001  # See above.
             # Neither the error's text nor the frames' values: they could hold a credential.
             log.error(  # noqa: TRY400
@@ -74,6 +80,15 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         refusal = bounds.too_deep()
         self.log.info("Refused", reason=refusal.reason)
         return write_response(fnv1.RunFunctionRequest(), report.refused(Request(), refusal))
+
+
+def _too_large(size: int) -> Refused:
+    return Refused(
+        names.REASON_RESPONSE_TOO_LARGE,
+        f"The function's response would have {size} bytes with what earlier steps of the "
+        f"Composition desire, but Crossplane takes at most {MAX_RESPONSE_BYTES}: offer fewer "
+        "models, or let the earlier steps desire less.",
+    )
 
 
 def _defect(

@@ -62,8 +62,9 @@ def lost(document: object, patch: object) -> list[tuple[str, list[Any]]]:
     lists = []
     for pointer, old, new in _changes(document, patch):
         if isinstance(old, list) and all(isinstance(item, str | int | float) for item in old):
-            kept = new if isinstance(new, list) else []
-            gone = [item for item in old if not any(_same(item, other) for other in kept)]
+            items = new if isinstance(new, list) else []
+            kept = {_distinct(item) for item in items if not isinstance(item, dict | list)}
+            gone = [item for item in old if _distinct(item) not in kept]
             if gone:
                 lists.append((pointer, gone))
     return lists
@@ -78,6 +79,11 @@ def _changes(
             yield from _changes(document[key], patch[key], f"{path}/{escape(key)}")
     elif patch is None or not _same(document, patch):
         yield path, document, patch
+
+
+def _distinct(scalar: object) -> object:
+    """The scalar as a member of a set, in which `true` is not 1."""
+    return isinstance(scalar, bool), scalar
 
 
 def _same(one: object, other: object) -> bool:

@@ -73,6 +73,8 @@ REASON_CREDENTIALS_CLASH: Final = "CredentialsClash"
 REASON_CREDENTIALS_EXPOSED: Final = "CredentialsExposed"
 REASON_CONFIG_BROKEN: Final = "ConfigBroken"
 REASON_CONFIG_TOO_LARGE: Final = "ConfigTooLarge"
+REASON_DEPLOYMENT_TOO_LARGE: Final = "DeploymentTooLarge"
+REASON_RESPONSE_TOO_LARGE: Final = "ResponseTooLarge"
 REASON_INTERNAL_ERROR: Final = "InternalError"
 
 # Reasons of events only.

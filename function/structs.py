@@ -109,20 +109,22 @@ class _Reader:
     def object(self, struct: struct_pb2.Struct) -> dict[str, Any]:
         fields = struct.fields
         self._take(len(fields))
+        value = self.value
         # Sorted, as a protobuf's map has no order: a message that names the first key stays the
         # same.
-        return {key: self.value(fields[key]) for key in sorted(fields)}
+        return {key: value(fields[key]) for key in sorted(fields)}
 
     def value(self, value: struct_pb2.Value) -> Any:  # noqa: ANN401  # Any JSON value.
-        match value.WhichOneof("kind"):
-            case "struct_value":
-                return self.object(value.struct_value)
-            case "list_value":
-                values = value.list_value.values
-                self._take(len(values))
-                return [self.value(item) for item in values]
-            case kind:
-                return _scalar(value, kind)
+        kind = value.WhichOneof("kind")
+        if kind == "string_value":
+            return value.string_value
+        if kind == "struct_value":
+            return self.object(value.struct_value)
+        if kind == "list_value":
+            values = value.list_value.values
+            self._take(len(values))
+            return [self.value(item) for item in values]
+        return _scalar(value, kind)
 
     def _take(self, count: int) -> None:
         self.left -= count

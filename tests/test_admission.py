@@ -185,7 +185,7 @@ def largest_routing() -> Manifest:
             "name": f"p/{i:04}",
             "alias": name,
             **dict.fromkeys(limits, 10),
-            "parameters": {f"p{n}": n for n in range(10)},
+            "parameters": {f"p{n}": n for n in range(6)},
             "info": {"mode": "chat"},
         }
         for i, name in enumerate(names_)

@@ -386,7 +386,7 @@ def test_of_many_slips_a_few_are_told() -> None:
     ]
     found = said(composed(aiModels=models), names.EVENT_MODELS)
     assert len(found) == 6
-    assert found[-1] == "And 45 more."
+    assert found[-1] == "And 15 more."
 
 
 # -- The last word

@@ -656,7 +656,7 @@ def test_a_made_master_key_rolls_no_pods_until_it_is_made_anew() -> None:
     assert secret_hash(world.reconcile()) == first
     assert secret_hash(world.reconcile(blind=True)) == first
     del world.objects["Secret", "team", "gw-master-key"]
-    # The new key is composed first, and rolls the pods once it is in its Secret.
+    # Until the new one has been seen: perhaps it cannot be created.
     assert secret_hash(world.reconcile()) == first
     second = secret_hash(world.reconcile())
     assert second != first

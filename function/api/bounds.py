@@ -5,24 +5,24 @@ The schema bounds every field but three, which may hold anything: `aiModels[].pa
 is measured is what makes work: values, text and depth.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from function import names, shapes
+from function import names
 from function.errors import Refused
 
-MAX_VALUES: Final = 25_000
-"""How many objects, lists and scalars a spec may hold: 1,000 models with 24 of them each."""
+MAX_VALUES: Final = 20_000
+"""How many objects, lists and scalars a spec may hold: 1,000 models with 19 of them each."""
 
 MAX_TEXT: Final = 1536 * 1024
-"""How many bytes the strings and keys of a spec may have together: as many as etcd takes."""
+"""How many characters the strings and keys of a spec may have together: as many as etcd takes."""
 
 MAX_OPEN_VALUES: Final = 5_000
 """How many objects, lists and scalars one open object may hold."""
 
 MAX_OPEN_TEXT: Final = 256 * 1024
-"""How many bytes the strings and keys of one open object may have together."""
+"""How many characters the strings and keys of one open object may have together."""
 
 MAX_DEPTH: Final = 20
 """How many levels deep an open object may be nested. Protobuf reads some 28."""
@@ -32,6 +32,9 @@ MAX_INPUT_VALUES: Final = 1_000
 
 _MAX_SPEC_DEPTH: Final = MAX_DEPTH + 3
 """The same, counted from the spec: it, `aiModels` and the entry are levels too."""
+
+_OPEN_OF_MODELS: Final = ("parameters", "info")
+_OPEN_OF_CONFIG: Final = ("merge",)
 
 
 @dataclass
@@ -49,35 +52,44 @@ def check(spec: object) -> None:
     Raises:
         Refused: it does; one sentence says what holds how much of what.
     """
-    whole = _measure(spec, most=MAX_VALUES)
+    closed, opened = _apart(spec)
+    whole = _measure(closed, most=MAX_VALUES)
+    if whole.depth > _MAX_SPEC_DEPTH:
+        raise _refused(
+            f"spec is nested more than {_MAX_SPEC_DEPTH} levels deep, which no field is: make it "
+            "flatter."
+        )
+    for path, value in opened:
+        size = _measure(value, most=MAX_OPEN_VALUES)
+        _check_open(path, size)
+        whole.values += size.values
+        whole.text += size.text
+        if whole.values > MAX_VALUES:
+            break
     if whole.values > MAX_VALUES:
         raise too_many_values()
     if whole.text > MAX_TEXT:
         raise _refused(
-            f"spec holds {whole.text} bytes of text, but at most {MAX_TEXT} are allowed: use "
+            f"spec holds {whole.text} characters of text, but at most {MAX_TEXT} are allowed: use "
             "shorter values, or split the models among several ModelRouters."
         )
-    for path, value in _open_objects(spec):
-        size = _measure(value, most=MAX_OPEN_VALUES)
-        if size.values > MAX_OPEN_VALUES:
-            raise _refused(
-                f"{path} holds more than the {MAX_OPEN_VALUES} values (objects, lists and scalars) "
-                "that are allowed: shorten it."
-            )
-        if size.text > MAX_OPEN_TEXT:
-            raise _refused(
-                f"{path} holds {size.text} bytes of text, but at most {MAX_OPEN_TEXT} are allowed: "
-                "shorten it."
-            )
-        if size.depth > MAX_DEPTH:
-            raise _refused(
-                f"{path} is nested {size.depth} levels deep, but at most {MAX_DEPTH} are allowed: "
-                "make it flatter."
-            )
-    if whole.depth > _MAX_SPEC_DEPTH:
+
+
+def _check_open(path: str, size: _Size) -> None:
+    if size.values > MAX_OPEN_VALUES:
         raise _refused(
-            f"spec is nested {whole.depth} levels deep, but at most {_MAX_SPEC_DEPTH} are allowed: "
-            "make it flatter."
+            f"{path} holds more than the {MAX_OPEN_VALUES} values (objects, lists and scalars) "
+            "that are allowed: shorten it."
+        )
+    if size.text > MAX_OPEN_TEXT:
+        raise _refused(
+            f"{path} holds {size.text} characters of text, but at most {MAX_OPEN_TEXT} are "
+            "allowed: shorten it."
+        )
+    if size.depth > MAX_DEPTH:
+        raise _refused(
+            f"{path} is nested more than the {MAX_DEPTH} levels deep that are allowed: make it "
+            "flatter."
         )
 
 
@@ -111,41 +123,55 @@ def _refused(message: str) -> Refused:
     return Refused(names.REASON_INVALID_SPEC, message)
 
 
-def _open_objects(spec: object) -> Iterator[tuple[str, object]]:
-    """The open objects that a spec holds, each with its path."""
-    for i, model in enumerate(shapes.as_list(shapes.at(spec, "aiModels"))):
-        for field in ("parameters", "info"):
-            if value := shapes.at(model, field):
-                yield f"spec.aiModels[{i}].{field}", value
-    if value := shapes.at(spec, "config", "merge"):
-        yield "spec.config.merge", value
+def _apart(spec: object) -> tuple[object, list[tuple[str, object]]]:
+    """A spec without its open objects, and these, each with its path."""
+    if not isinstance(spec, dict):
+        return spec, []
+    closed, opened = dict(spec), list[tuple[str, object]]()
+    if isinstance(models := spec.get("aiModels"), list):
+        closed["aiModels"] = [
+            _without(model, _OPEN_OF_MODELS, f"spec.aiModels[{i}]", opened)
+            for i, model in enumerate(models)
+        ]
+    closed["config"] = _without(spec.get("config"), _OPEN_OF_CONFIG, "spec.config", opened)
+    return closed, opened
+
+
+def _without(
+    value: object, fields: Collection[str], path: str, opened: list[tuple[str, object]]
+) -> object:
+    """An object without some of its fields, which are added to those that are measured apart."""
+    if not isinstance(value, dict) or value.keys().isdisjoint(fields):
+        return value
+    opened += [(f"{path}.{field}", value[field]) for field in fields if field in value]
+    return {key: None if key in fields else item for key, item in value.items()}
 
 
 def _measure(value: object, *, most: int) -> _Size:
-    """What is in a value. It counts no further than one value more than the most."""
+    """What is in a value. Once there are more values than the most, no further is counted."""
     size = _Size()
     level: list[Any] = [value]
-    while level and size.values <= most:
-        # One level of nesting after the other, so that depth costs no recursion.
+    # One level of nesting after the other, so that depth costs no recursion.
+    while level and size.values <= most and size.depth <= _MAX_SPEC_DEPTH:
         below: list[Any] = []
+        nested = False
         for item in level:
-            if isinstance(item, str):
-                size.text += _bytes(item)
-            elif isinstance(item, dict):
+            kind = type(item)
+            if kind is str:
+                size.text += len(item)
+            elif kind is dict:
+                nested = True
                 size.values += len(item)
                 if size.values > most:
                     break
-                size.text += sum(map(_bytes, item))
+                size.text += sum(map(len, item))
                 below += item.values()
-            elif isinstance(item, list):
+            elif kind is list:
+                nested = True
                 size.values += len(item)
                 if size.values > most:
                     break
                 below += item
-        size.depth += any(isinstance(item, dict | list) for item in level)
+        size.depth += nested
         level = below
     return size
-
-
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode(errors="replace"))

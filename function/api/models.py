@@ -45,6 +45,11 @@ NUMBERS: Final = sorted(params[0] for params in _NUMBERS.values())
 _IN_PROCESS: Final = "vllm"
 """LiteLLM's provider that loads vLLM into its own process, which no image of it contains."""
 
+_OPEN: Final = {"parameters", "info"}
+"""The fields of an entry that may hold anything."""
+
+_json: Final = json.JSONEncoder(sort_keys=True).encode
+
 _FIELDS: Final = {
     param: to_camel(field) for field, params in PARAMETERS.items() for param in params
 }
@@ -194,7 +199,8 @@ def _identity(model: AIModel) -> object:
     """What identical entries have in common."""
     if model.parameters is None and model.info is None:
         return model
-    return json.dumps(model.manifest(), sort_keys=True)  # A dict has no hash.
+    closed = {field: value for field, value in model if field not in _OPEN}
+    return *closed.values(), _json([model.parameters, model.info])  # A dict has no hash.
 
 
 def weighted(models: list[AIModel]) -> list[AIModel]:

@@ -94,7 +94,8 @@ def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed |
         kinds: all composed kinds.
 
     Raises:
-        Refused: a name that the router wants is taken, or a generated master key is unusable.
+        Refused: a name that the router wants is taken, a generated master key is unusable, or there
+            are too many Secrets.
     """
     router = plan.router
     selectors = {kind.name: kind.selector(router) for kind in kinds}

@@ -12,9 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from function import shapes
+from function import names, shapes
 from function.call import ResourceSelector
+from function.errors import Refused
 from function.gateways.base import SecretKey
+
+MAX_SECRETS: Final = 64
+"""From how many Secrets a router may take credentials."""
 
 _PREFIX: Final = "secret."
 """What the name of a requirement of a Secret begins with."""
@@ -64,10 +68,22 @@ def value(secret: Mapping[str, Any] | None, key: str) -> bytes:
 
 
 def requirements(keys: Iterable[SecretKey], namespace: str) -> dict[str, ResourceSelector]:
-    """What Crossplane is to look up: the Secrets of these keys."""
+    """What Crossplane is to look up: the Secrets of these keys.
+
+    Raises:
+        Refused: they are too many.
+    """
+    wanted = sorted({key.secret for key in keys})
+    if len(wanted) > MAX_SECRETS:
+        raise Refused(
+            names.REASON_INVALID_SPEC,
+            f"spec takes credentials from {len(wanted)} Secrets, but at most {MAX_SECRETS} are "
+            "allowed, since each is looked up again and again: keep several keys in one Secret, or "
+            "split the models among several ModelRouters.",
+        )
     return {
         f"{_PREFIX}{secret}": ResourceSelector("v1", "Secret", secret, namespace)
-        for secret in sorted({key.secret for key in keys})
+        for secret in wanted
     }
 
 

@@ -1,6 +1,7 @@
 """The fields of a router's status, a pure function of plan and observed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from function.call import Manifest
@@ -12,6 +13,8 @@ from function.text import first
 
 MAX_MODELS: Final = 50
 """How many models the status lists; modelCount counts all."""
+MAX_TEXT: Final = 64 * 1024
+"""How long the names in that list may be together: etcd keeps 1.5 MiB of spec and status."""
 MAX_TARGETS: Final = 8
 """How many targets or keys of a model the status lists, before the entry that counts the rest."""
 
@@ -29,14 +32,29 @@ def fields(plan: Plan, observed: Observed, models: Mapping[str, Finding]) -> Man
         "url": service.url(plan.router),
         "masterKeySecretRef": {"name": plan.master_key.secret, "key": plan.master_key.key},
         "modelCount": len(plan.offers),
-        "models": [
-            _model(name, targets, models[name])
-            for name, targets in list(plan.offers.items())[:MAX_MODELS]
-        ],
+        "models": _within(
+            MAX_TEXT,
+            (
+                _model(name, targets, models[name])
+                for name, targets in islice(plan.offers.items(), MAX_MODELS)
+            ),
+        ),
         "configHash": plan.config.digest,
         "replicas": deployment.count("replicas") if deployment else 0,
         "readyReplicas": deployment.count("readyReplicas") if deployment else 0,
     }
+
+
+def _within(most: int, models: Iterable[Manifest]) -> list[Manifest]:
+    """The first of the models: as many as have so many characters together."""
+    shown = []
+    for model in models:
+        most -= len(model["name"])
+        most -= sum(map(len, (*model["targets"], *model.get("missing", ()))))
+        if most < 0:
+            break
+        shown.append(model)
+    return shown
 
 
 def _model(name: str, targets: Sequence[Target], finding: Finding) -> Manifest:

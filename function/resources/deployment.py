@@ -1,16 +1,26 @@
 """The Deployment that runs the gateway."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from function import names
 from function.call import Manifest
+from function.errors import Refused
 from function.gateways.base import Container, Plan, Probe
 from function.observed import Observed
 from function.observed.deployment import ObservedDeployment
 from function.resources.base import ComposedKind, deployment_selector, labels
 
 DEFAULT_REPLICAS: Final = 1
+
+MAX_BYTES: Final = 512 * 1024
+"""How large the Deployment may be, in bytes of JSON.
+
+etcd takes 1.5 MiB, and the object's managedFields name all its fields once more.
+"""
+
+_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 _MARGIN_SECONDS: Final = 20
 """How much longer a pod that stops may take than its longest call."""
@@ -26,6 +36,23 @@ class Deployment(ComposedKind):
     def is_ready(self, desired: Manifest, observed: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Whether the gateway can be called: while a rotation rolls, it can."""
         return ObservedDeployment(observed).available is True
+
+    def build(self, plan: Plan, observed: Observed) -> Manifest:
+        """The object.
+
+        Raises:
+            Refused: it is larger than Kubernetes could keep.
+        """
+        manifest = super().build(plan, observed)
+        size = len(_json(manifest))
+        if size > MAX_BYTES:
+            raise Refused(
+                names.REASON_DEPLOYMENT_TOO_LARGE,
+                f"Deployment '{plan.router.name}' would have {size} bytes, but at most {MAX_BYTES} "
+                "are allowed: use shorter values in spec.deployment.env, or take credentials from "
+                "fewer Secrets.",
+            )
+        return manifest
 
     def body(self, plan: Plan, observed: Observed) -> Manifest:
         """The pods, and how they are replaced."""

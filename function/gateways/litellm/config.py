@@ -3,17 +3,15 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from typing import Final
-
-import yaml
 
 from function import names
 from function.api import Spec
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.litellm import router_settings, variables
+from function.gateways.litellm import router_settings, variables, yaml_text
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.variables import reference
 
@@ -26,6 +24,8 @@ _GATE: Final = "gate.py"
 """The module that stands before LiteLLM; it runs there, so nothing here imports it."""
 
 _CACHE_SECONDS: Final = 300
+
+_json: Final = json.JSONEncoder(sort_keys=True).encode
 
 
 def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
@@ -50,13 +50,13 @@ def files(config: Manifest) -> dict[str, str]:
     Raises:
         Refused: they do not fit into a ConfigMap.
     """
-    text = _yaml(json.dumps(config, sort_keys=True))
-    size, room = len(text.encode()), MAX_BYTES - len(gate().encode())
-    if size > room:
+    most = MAX_BYTES - len(gate().encode())
+    text = yaml_text.dump(config, most=most)
+    if text is None:
         raise Refused(
             names.REASON_CONFIG_TOO_LARGE,
-            f"spec.aiModels produces a config.yaml of {size} bytes, but the ConfigMap has room for "
-            f"{room}: offer fewer models or use shorter values.",
+            f"spec.aiModels and spec.config produce a config.yaml of more than the {most} bytes "
+            "that the ConfigMap has room for: offer fewer models or use shorter values.",
         )
     return {NAME: text, _GATE: gate()}
 
@@ -65,19 +65,6 @@ def files(config: Manifest) -> dict[str, str]:
 def gate() -> str:
     """The gate, a module for LiteLLM's Python."""
     return resources.files(__package__).joinpath(_GATE).read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=64)
-def _yaml(config: str) -> str:
-    """The YAML of a config in JSON.
-
-    Cached for the next calls: writing YAML takes most of the time, 30 ms for 1,000 models, and
-    Crossplane calls at least twice in each reconcile.
-    """
-    # The C dumper is ten times as fast as Python's, and part of every wheel of PyYAML.
-    return str(
-        yaml.dump(json.loads(config), Dumper=yaml.CSafeDumper, allow_unicode=True, width=2**31 - 1)
-    )
 
 
 def digest(text: str) -> str:
@@ -106,4 +93,4 @@ def _model(entry: Entry, params: Manifest) -> Manifest:
 
 
 def _order(model: Manifest) -> tuple[str, str]:
-    return model["model_name"], json.dumps(model, sort_keys=True)
+    return model["model_name"], _json(model)

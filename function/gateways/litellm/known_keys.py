@@ -4,15 +4,16 @@ The table is data, `known_keys.json`, generated from LiteLLM's source; a test ge
 describes the release that `providers.RELEASE` names.
 """
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from typing import Final
 
-MAX_GUESSES: Final = 50
-"""For how many unknown keys of a spec a known one is suggested: each takes a millisecond."""
+from function.gateways.litellm.guesses import Guesser
+
+MAX_GUESSES: Final = 20
+"""For how many unknown names of one kind in a spec a known one is suggested."""
 
 _CUTOFF: Final = 0.82
 """How similar a typo is: `num_retrys` counts as one, `top_a`, which providers know, does not."""
@@ -50,11 +51,14 @@ def known(section: str) -> list[str]:
     return sorted(_table()[section])
 
 
-@lru_cache(maxsize=4096)
 def _nearest(section: str, key: str) -> tuple[str, ...]:
     # Nearly all names are lower-case, so this finds a match for `apiBase`.
-    found = difflib.get_close_matches(key.lower(), known(section), n=2, cutoff=_CUTOFF)
-    return tuple(found)
+    return _guesser(section).nearest(key.lower())
+
+
+@cache
+def _guesser(section: str) -> Guesser:
+    return Guesser(known(section), cutoff=_CUTOFF)
 
 
 @cache

@@ -58,26 +58,34 @@ def _overridden(config: Manifest, patch: Manifest) -> Iterator[str]:
     if replaced := merging.replaced(config, patch):
         yield f"config.merge replaces {_listed(replaced)}."
     for pointer, items in merging.lost(config, patch):
-        yield f"config.merge removes {_listed([str(item) for item in items])} from {pointer}."
+        gone = _listed([str(item) for item in items])
+        yield f"config.merge removes {gone} from {shorten(pointer)}."
 
 
 def _unknown(patch: Mapping[str, Any]) -> Iterator[str]:
-    """The warnings about keys that LiteLLM does not know."""
-    yield from _unknown_in("config", patch, "")
-    for section in _SECTIONS:
-        yield from _unknown_in(section, patch.get(section), f"/{section}")
+    """The warnings about keys that LiteLLM does not know, of as many as one is suggested for."""
     cache = _object(patch.get("litellm_settings")).get("cache_params")
-    yield from _unknown_in("cache_params", cache, "/litellm_settings/cache_params")
-
-
-def _unknown_in(section: str, given: object, path: str) -> Iterator[str]:
-    set_to = {key: value for key, value in _object(given).items() if value is not None}
-    for key in islice(known_keys.unknown(section, set_to), MAX_GUESSES):
+    given: list[tuple[str, object, str]] = [
+        ("config", patch, ""),
+        *((section, patch.get(section), f"/{section}") for section in _SECTIONS),
+        ("cache_params", cache, "/litellm_settings/cache_params"),
+    ]
+    found = (
+        (section, key, path)
+        for section, members, path in given
+        for key in _unknown_in(section, members)
+    )
+    for section, key, path in islice(found, MAX_GUESSES):
         near = known_keys.near(section, key)
         guess = f"; did you mean {' or '.join(near)}?" if near else "."
         yield (
             f"config.merge: {path}/{shorten(key)} is unknown to LiteLLM {providers.RELEASE}{guess}"
         )
+
+
+def _unknown_in(section: str, given: object) -> list[str]:
+    set_to = [key for key, value in _object(given).items() if value is not None]
+    return known_keys.unknown(section, set_to)
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -3,7 +3,6 @@
 The table is data, `providers.json`, made from recorded calls of LiteLLM; a test records them again.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -12,8 +11,14 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Final
 
+from function.gateways.litellm.guesses import Guesser
+from function.text import shorten
+
 RELEASE: Final = "1.108"
 """The LiteLLM release line that the table describes."""
+
+_CUTOFF: Final = 0.6
+"""How similar a typo is to the name of a provider."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +100,31 @@ def key_variables() -> frozenset[str]:
     return frozenset(v for provider in _table().values() for keys in provider.keys for v in keys)
 
 
-def unknown(name: str) -> str | None:
-    """The warning about a provider that LiteLLM does not know; None if it does."""
-    if name in _table():
-        return None
-    near = difflib.get_close_matches(name, _table(), n=2)
-    guess = f"; did you mean {' or '.join(near)}?" if near else "."
-    return f"{name}: LiteLLM {RELEASE} does not know this provider{guess}"
+def is_known(name: str) -> bool:
+    """Whether LiteLLM knows a provider of that name."""
+    return name in _table()
+
+
+def unknown(name: str, *, guess: bool = True) -> str:
+    """The warning about a provider that LiteLLM does not know.
+
+    Args:
+        name: its name.
+        guess: whether to suggest one that LiteLLM knows.
+    """
+    near = _guesser().nearest(name) if guess else ()
+    meant = f"; did you mean {' or '.join(near)}?" if near else "."
+    return f"{shorten(name)}: LiteLLM {RELEASE} does not know this provider{meant}"
 
 
 def known() -> list[str]:
     """The names of all providers of the table, sorted."""
     return sorted(_table())
+
+
+@cache
+def _guesser() -> Guesser:
+    return Guesser(_table(), cutoff=_CUTOFF)
 
 
 @cache

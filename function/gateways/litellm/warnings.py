@@ -15,7 +15,11 @@ from function.text import first, shorten
 def of(spec: Spec, entries: Sequence[Entry]) -> list[Result]:
     """What the user should look at in a spec that is composed, or know about it."""
     sentences = dict.fromkeys(
-        chain(_weights(spec), *map(_of_model, spec.ai_models), _slips(spec.ai_models))
+        chain(
+            _weights(spec),
+            _of_models(spec.ai_models),
+            _slips(spec.ai_models),
+        )
     )
     results = [
         Result(names.EVENT_MODELS, sentence) for sentence in first([*sentences], "And {} more.")
@@ -47,14 +51,23 @@ def _weights(spec: Spec) -> Iterator[str]:
         )
 
 
-def _of_model(model: AIModel) -> Iterator[str]:
+def _of_models(models: Sequence[AIModel]) -> Iterator[str]:
+    unknown = dict.fromkeys(
+        model.provider for model in models if not providers.is_known(model.provider)
+    )
+    guessed = set(islice(unknown, MAX_GUESSES))
+    for model in models:
+        if model.provider in unknown:
+            yield providers.unknown(model.provider, guess=model.provider in guessed)
+        yield from _model_id(model)
+
+
+def _model_id(model: AIModel) -> Iterator[str]:
     provider, _, model_id = model.name.partition("/")
-    if (unknown := providers.unknown(provider)) is not None:
-        yield unknown
     ids = providers.find(provider).model_ids
     if ids is not None and model.api_base is None and not ids.pattern.fullmatch(model_id):
         yield (
-            f"{model.name}: LiteLLM cannot call a model ID of this form; use one such as "
+            f"{shorten(model.name)}: LiteLLM cannot call a model ID of this form; use one such as "
             f"{ids.example}."
         )
 
