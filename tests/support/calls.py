@@ -1,4 +1,4 @@
-"""Calls to record: every provider of the table, every kind of call, and the environment of each."""
+"""Calls to record: each provider of the table, each kind of call, and what the environment has."""
 
 import hashlib
 import json
@@ -29,13 +29,19 @@ _CLAUDE = "anthropic.claude-3-sonnet-20240229-v1:0"
 
 
 def _talks(*models: str) -> dict[str, tuple[str, ...]]:
-    return dict.fromkeys(_CHAT, models)
+    """All models for the kinds that differ most, and the first for what LiteLLM turns into them."""
+    return {k: models if k in ("chat", "messages", "responses") else models[:1] for k in _CHAT}
 
 
 MODELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "ai21": _talks("jamba-1.5-large", "m"),
     "aws_polly": {"speech": ("neural",)},
-    "azure": _talks("m", "gpt-5", "claude-sonnet-4-5", "computer-use-preview"),
+    "aws_textract": {"ocr": ("detect-document-text",)},
+    "azure": {
+        **_talks("m", "gpt-5", "claude-sonnet-4-5", "computer-use-preview", "mistral-large-latest"),
+        "embedding": ("m", "mistral-large-latest"),
+        "image": ("m", "mistral-large-latest"),
+    },
     "azure_ai": {
         **_talks("m", "claude-sonnet-4-5", "gpt-5", "mistral-large", "agents/m", "model_router/m"),
         "embedding": ("m", "Cohere-embed-v3-english"),
@@ -79,6 +85,7 @@ MODELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "oci": {**_talks("xai.grok-4", "cohere.command-r-plus"), "embedding": ("cohere.embed-v4.0",)},
     "openai": _talks("m", "gpt-5", "gpt-5-codex", "gpt-3.5-turbo-instruct", "responses/m"),
     "ragflow": _talks("chat/c/m"),
+    "reducto": {"ocr": ("parse-v3",)},
     "replicate": {**_talks("owner/m"), "image": ("owner/m",)},
     "sap": {**_talks("gpt-4o"), "embedding": ("text-embedding-3-small",)},
     "scaledown": _talks("compress"),
@@ -109,12 +116,14 @@ MODELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """The models that a kind of call is recorded with, where it is not `m`: one for each of LiteLLM's
 ways to call the provider."""
 
+_GOOGLE = {"vertex_project": "project", "vertex_location": "us-central1"}
 _DRIVERS: Mapping[str, Mapping[str, Any]] = {
     "bedrock": {"s3_bucket_name": "bucket", "aws_batch_role_arn": "arn:aws:iam::1:role/batch"},
-    "gdc": {"vertex_project": "project", "vertex_location": "location"},
+    "gdc": _GOOGLE,
     "gradient_ai": {"drop_params": True},
     "transcribe": {"s3_bucket_name": "bucket"},
-    "vertex_ai": {"gcs_bucket_name": "bucket"},
+    "vertex_ai": {"gcs_bucket_name": "bucket", **_GOOGLE},
+    "vertex_ai_beta": _GOOGLE,
     "watsonx": {"project_id": "project"},
     "watsonx_text": {"project_id": "project"},
 }
@@ -147,6 +156,20 @@ def private(name: str, present: Iterable[str]) -> tuple[dict[str, str], dict[str
     return env, params
 
 
+def handed(name: str, present: Iterable[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The environment and parameters of an entry as the function writes them.
+
+    It has the provider's own base, or that of the spec where the spec must have one.
+    """
+    env, params = private(name, present)
+    provider = table()[name]
+    if provider.default_base is not None:
+        params["api_base"] = provider.default_base
+    elif provider.base or provider.needs_base:
+        params["api_base"] = BASE
+    return env, params
+
+
 def public(present: Iterable[str]) -> dict[str, str]:
     """The environment that has these variables under LiteLLM's own names."""
     return {variable: value(variable) for variable in present}
@@ -160,10 +183,9 @@ def calls(
 ) -> list[Case]:
     """One call for each kind and model, sorted so that calls of one model are neighbours."""
     wanted = [(model, kind) for kind in kinds for model in models(name, kind)]
-    every = [*_DRIVERS.get(name, {}).items(), *params.items()]
+    every = {**params, **_DRIVERS.get(name, {})}
     return [
-        Case(env, {"model": f"{name}/{model}", **dict(every)}, kind)
-        for model, kind in sorted(wanted)
+        Case(env, {"model": f"{name}/{model}", **every}, kind) for model, kind in sorted(wanted)
     ]
 
 

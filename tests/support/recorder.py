@@ -8,14 +8,15 @@ with, but for an empty HOME. Neighbouring cases that differ only in their kind s
 
 Nothing leaves the machine: every client library that LiteLLM uses is cut off where it hands a
 request to its connection, and answered with `ANSWER`. Whatever gets round that is refused when it
-looks up a host or connects, and recorded as a request with the method `CONNECT`. Only LiteLLM's
-part in Rust is out of reach: `recording.py` switches it off.
+looks up a host or connects, and recorded as a request with the method `CONNECT`. So is what LiteLLM
+sends from its part in Rust, which `recording.py` switches off as far as it can.
 """
 
 # LiteLLM's packages are in its own environment alone.
 # mypy: disable-error-code="import-not-found,import-untyped"
 
 import asyncio
+import base64
 import contextlib
 import gc
 import importlib
@@ -24,8 +25,10 @@ import itertools
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -89,6 +92,12 @@ ANSWER: Final[Mapping[str, Any]] = {
 """Every request's answer: a completion, an embedding, an image, a ranking and a token in one."""
 
 _HEADERS = {"x-goog-upload-url": "https://generativelanguage.googleapis.com/upload"}
+
+_IN_RUST = ("ocr", "transcription")
+"""Kinds of call that LiteLLM makes in Rust for some providers."""
+
+_LOGINS = ("login.microsoftonline.com", "oauth2.googleapis.com", "iam.cloud.ibm.com")
+"""Hosts that give a token for a key, and that no prompt is for."""
 
 _METADATA = {"169.254.169.254", "169.254.170.2", "metadata.google.internal", "metadata"}
 """Hosts of a cloud's metadata service. These, and a model's files, are answered 404."""
@@ -195,6 +204,8 @@ def _child(cases: Sequence[Mapping[str, Any]], home: Path, file: IO[str]) -> Non
     _intercept(write)
     for case in cases:
         signal.alarm(SECONDS)
+        if case["kind"] in _IN_RUST and "HTTPS_PROXY" not in os.environ:
+            os.environ["HTTPS_PROXY"] = _proxy(write)
         litellm.in_memory_llm_clients_cache.flush_cache()
         error = None
         try:
@@ -203,6 +214,25 @@ def _child(cases: Sequence[Mapping[str, Any]], home: Path, file: IO[str]) -> Non
             error = f"{type(caught).__name__}: {caught}"
         write({"error": error})
     os._exit(0)
+
+
+def _proxy(write: _Write) -> str:
+    """The URL of a proxy that refuses what LiteLLM sends from Rust, which nothing else intercepts.
+
+    Only the host is seen; what would be sent there counts as the prompt.
+    """
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def refuse() -> None:
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                host = connection.recv(4096).decode("latin-1").partition(" ")[2].partition(" ")[0]
+                body = "" if host.startswith(_LOGINS) else PROMPT
+                write({"method": "CONNECT", "url": f"tcp://{host}", "headers": {}, "body": body})
+
+    threading.Thread(target=refuse, daemon=True).start()
+    return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 def _isolate(env: Mapping[str, str], home: Path) -> None:
@@ -237,7 +267,8 @@ def _lines() -> tuple[str, bytes]:
 
 
 def _document() -> dict[str, str]:
-    return {"type": "document_url", "document_url": f"https://document.invalid/{PROMPT}.pdf"}
+    data = base64.b64encode(PROMPT.encode()).decode()
+    return {"type": "document_url", "document_url": f"data:application/pdf;base64,{data}"}
 
 
 def _said() -> list[dict[str, str]]:

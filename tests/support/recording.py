@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,8 +62,9 @@ class Request:
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
 
-    def holds(self, text: str) -> Iterator[str]:
-        """Where the request has a text, base64 looked into: `url`, `body` or a header's name.
+    @cached_property
+    def places(self) -> Mapping[str, str]:
+        """The parts of a request, base64 also decoded: `url`, `body`, and headers by their names.
 
         With `authorization` goes its scheme: a key that signs is not the same as one that is sent.
         """
@@ -70,7 +72,11 @@ class Request:
         if "authorization" in parts:
             said = parts.pop("authorization")
             parts[f"authorization {said.partition(' ')[0]}"] = said
-        return (name for name, part in parts.items() if text in part or text in _decoded(part))
+        return {name: f"{part}\n{_decoded(part)}" for name, part in parts.items()}
+
+    def holds(self, text: str) -> Iterator[str]:
+        """The places of a text."""
+        return (name for name, part in self.places.items() if text in part)
 
 
 @dataclass(frozen=True)
