@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from function import names
 from function.call import Manifest, Response
@@ -299,3 +300,27 @@ def test_a_service_whose_port_was_edited_is_not_available() -> None:
         "and it is composed again.",
     )
     assert not answer.resources[names.RESOURCE_SERVICE].ready
+
+
+def test_a_server_that_wants_no_key_is_called_with_one_that_is_none() -> None:
+    """LiteLLM makes no call of openai's without a key, and answers 500."""
+    entry = {**OPENAI, "apiBase": "http://vllm.ml.svc:8000/v1", "credentials": {"source": "None"}}
+    answer = World(router(aiModels=[entry])).reconcile()
+    files = answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"]
+    (composed,) = yaml.safe_load(files["config.yaml"])["model_list"]
+    assert composed["litellm_params"]["api_key"] == "none"
+    assert answer.status["models"][0]["credentials"] == "NotNeeded"
+
+
+def test_a_provider_gets_its_own_base_if_litellm_would_call_anothers_host() -> None:
+    models = [{"name": "cometapi/a"}, {"name": "cometapi/b", "apiBase": "https://mine.example.com"}]
+    answer = World(router(aiModels=models)).reconcile()
+    files = answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"]
+    bases = {
+        entry["model_name"]: entry["litellm_params"]["api_base"]
+        for entry in yaml.safe_load(files["config.yaml"])["model_list"]
+    }
+    assert bases == {
+        "cometapi/a": "https://api.cometapi.com/v1",
+        "cometapi/b": "https://mine.example.com",
+    }
