@@ -335,7 +335,7 @@ def test_the_pods_meet_the_restricted_standard(
         apiserver.create(pod, dry_run=True)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(strategies.near)
 def test_what_the_api_takes_can_be_composed(apiserver: Client, team: str, spec: Manifest) -> None:
     """Rules that Kubernetes has for what is composed, the API has for what is written."""
@@ -344,7 +344,7 @@ def test_what_the_api_takes_can_be_composed(apiserver: Client, team: str, spec: 
         apiserver.apply(resource.manifest, dry_run=True)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(strategies.near)
 def test_the_function_takes_what_the_api_server_takes(api: Client, spec: Manifest) -> None:
     refused = refusal(api, case_router({"spec": spec}))

@@ -273,7 +273,7 @@ def test_kubectl_reads_the_same_of_random_files(read: Reader, kind: str) -> None
 
 # -- Writing
 
-MANY = settings(deadline=None, derandomize=True, max_examples=300)
+MANY = settings(max_examples=300)
 
 TEXTS = st.one_of(
     st.text(max_size=8),

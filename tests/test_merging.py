@@ -6,17 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function import merging
 
-repeatable = settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=200,
-    suppress_health_check=[HealthCheck.too_slow],  # Of a machine that is busy with other tests.
-)
+many = settings(max_examples=200)
 
 _names = st.sampled_from(["a", "b", "", "~1", "m~n/o"])  # Few, so that both sides have the same.
 _scalars = st.sampled_from([None, False, True, 0, 1, 1.0, 2.5, "", "a", "é"])
@@ -122,20 +117,20 @@ def test_what_is_in_two_places_of_an_input_is_in_each_for_itself_in_the_result()
     assert merged == {"one": {}, "two": {"b": 1}, "three": [{}, {"b": 1}]}
 
 
-@repeatable
+@many
 @given(objects)
 def test_an_empty_patch_changes_nothing(document: dict[str, Any]) -> None:
     assert exact(merging.merge(document, {})) == exact(document)
 
 
-@repeatable
+@many
 @given(values, values)
 def test_a_patch_applied_again_changes_nothing(document: object, patch: object) -> None:
     once = merging.merge(document, patch)
     assert exact(merging.merge(once, patch)) == exact(once)
 
 
-@repeatable
+@many
 @given(values, values)
 def test_the_result_shares_nothing_with_the_inputs_and_they_stay_as_they_are(
     document: object, patch: object
@@ -149,7 +144,7 @@ def test_the_result_shares_nothing_with_the_inputs_and_they_stay_as_they_are(
     assert not parts & {id(part) for part in containers(merged)}
 
 
-@repeatable
+@many
 @given(values, values)
 def test_a_result_is_json_and_that_of_what_was_read_back_is_the_same(
     document: object, patch: object
@@ -339,7 +334,7 @@ def test_names_the_items_that_a_patch_takes_out_of_a_list(
     assert merging.lost(document, {"t": {}}) == []
 
 
-@repeatable
+@many
 @given(objects, objects)
 def test_a_patch_that_replaces_and_adds_nothing_is_one_that_changes_nothing(
     document: dict[str, Any], patch: dict[str, Any]
@@ -350,7 +345,7 @@ def test_a_patch_that_replaces_and_adds_nothing_is_one_that_changes_nothing(
     assert idle == (exact(merged) == exact(document))
 
 
-@repeatable
+@many
 @given(objects, objects)
 def test_every_pointer_to_what_is_replaced_names_something_in_the_document(
     document: dict[str, Any], patch: dict[str, Any]
@@ -360,7 +355,7 @@ def test_every_pointer_to_what_is_replaced_names_something_in_the_document(
     assert merging.replaced(document, patch) == []
 
 
-@repeatable
+@many
 @given(objects, _names)
 def test_a_null_in_a_patch_and_the_pointer_to_it_take_out_the_same(
     document: dict[str, Any], key: str

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from function import fn, names
@@ -22,15 +22,6 @@ from function.gateways.litellm.variables import MASTER_KEY
 from function.resources import KINDS
 from tests.support import strategies
 from tests.support.world import World, behind_claim, router
-
-settings.register_profile(
-    "ci",
-    deadline=None,
-    derandomize=True,
-    max_examples=100,
-    suppress_health_check=[HealthCheck.too_slow],  # Of a machine that is busy with other tests.
-)
-settings.load_profile("ci")
 
 
 def plain(answer: Response) -> Manifest:
