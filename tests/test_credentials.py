@@ -521,6 +521,16 @@ def test_a_secret_that_was_not_read_is_unknown_never_a_guess() -> None:
     )
 
 
+def test_of_many_secrets_that_were_not_read_the_first_are_named_and_the_rest_counted() -> None:
+    models = [
+        {"name": f"openai/{i}", "credentials": {"secretRef": {"name": f"s{i}"}}} for i in range(7)
+    ]
+    assert present(unread(World(router(aiModels=models))))[2] == (
+        "Could not read: Secret 's0', Secret 's1', Secret 's2', Secret 's3', Secret 's4', and 2 "
+        "more."
+    )
+
+
 def test_a_key_that_may_come_from_elsewhere_is_not_called_missing() -> None:
     answer = reconciled(deployment={"envFrom": [{"secretRef": {"name": "whole"}}]})
     assert models(answer)["openai/gpt-4o"]["credentials"] == "Unknown"
