@@ -20,6 +20,7 @@ import yaml
 
 from function.api.routing import Strategy
 from function.call import Manifest
+from function.gateways.litellm.config import gate
 from function.gateways.litellm.variables import MASTER_KEY
 from tests.generate import GOLDEN
 from tests.support import gateway as support
@@ -585,7 +586,10 @@ def test_the_example_goes_on_when_a_provider_fails() -> None:
         for model in config["model_list"]:
             provider = model["litellm_params"]["model"].partition("/")[0]
             model["litellm_params"]["api_base"] = bases[provider]
-        objects["ConfigMap"]["data"]["config.yaml"] = yaml.safe_dump(config)
+        objects["ConfigMap"]["data"] = {
+            "config.yaml": yaml.safe_dump(config),
+            "gate.py": gate(),  # The golden file only names it.
+        }
         with Pod(
             objects["Deployment"],
             config_maps=[objects["ConfigMap"]],
