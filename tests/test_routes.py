@@ -124,7 +124,6 @@ ROUTES = [
     # The administration.
     Row("adds a model", "/model/new", {}),
     Row("changes the configuration", "/config/update", {}),
-    Row("shows the configuration", "/model/info"),
     Row("shows the configuration", "/router/settings"),
     Row("shows the configuration", "/get/config/callbacks"),
     Row("the administration's pages", "/ui/"),
@@ -272,7 +271,7 @@ def test_without_the_gate_a_client_can_send_a_key_to_another_provider(
     (call,) = elsewhere.calls[before:]
     assert call.headers["authorization"] == f"Bearer {KEYS['OPENAI_API_KEY']}"
     assert call.body["messages"] == SAID
-    _, models, _ = sent(opened, Row("shows the configuration", "/model/info"))
+    _, models, _ = sent(opened, Row("the models", "/model/info"))
     (model_id,) = [m["model_info"]["id"] for m in models["data"] if m["model_name"] == "hosted"]
     before = len(elsewhere.calls)
     told(opened, Row("an id that names a provider", f"/v1/responses/{forged(model_id)}"))
@@ -293,12 +292,15 @@ def test_refuses_a_websocket(shut: Gateway) -> None:
 
 def test_opens_by_name_what_is_opened(own: Upstream, elsewhere: Upstream) -> None:
     """And nothing else."""
-    some = {"GATE_OPEN_ROUTES": "/anthropic/*, /model/info", "GATE_OPEN_PARAMETERS": "organization"}
+    some = {
+        "GATE_OPEN_ROUTES": "/anthropic/*, /router/settings",
+        "GATE_OPEN_PARAMETERS": "organization",
+    }
     with running(own, elsewhere, some) as gateway:
         before = len(elsewhere.calls)
         assert told(gateway, Row("opened", "/anthropic/v1/x", {}))[0] != HTTPStatus.FORBIDDEN
         assert [call.path for call in elsewhere.calls[before:]] == ["/v1/x"]
-        assert told(gateway, Row("opened", "/model/info"))[0] == HTTPStatus.OK
+        assert told(gateway, Row("opened", "/router/settings"))[0] == HTTPStatus.OK
         assert told(gateway, chat("opened", model="own", organization="x"))[0] == HTTPStatus.OK
         assert told(gateway, Row("shut", "/cohere/v1/x", {}))[0] == HTTPStatus.FORBIDDEN
         assert told(gateway, chat("shut", azure=True))[0] == HTTPStatus.BAD_REQUEST
@@ -378,6 +380,9 @@ def test_lists_models_and_health(shut: Gateway) -> None:
     assert {model["id"] for model in answer["data"]} == {"own", "hosted", "other", "down", "vllm"}
     assert told(shut, Row("one of them", "/v1/models/own"))[0] == HTTPStatus.OK
     assert told(shut, Row("as Anthropic's clients ask", "/v1/models?limit=5"))[0] == HTTPStatus.OK
+    status, _, text = sent(shut, Row("the models, with their info", "/v1/model/info"))
+    assert status == HTTPStatus.OK
+    assert not [key for key in (*KEYS.values(), *ENVIRONMENT.values(), "sk-other") if key in text]
     for path in ("/health/liveliness", "/health/readiness"):
         assert told(shut, Row("without a key", path), key=None)[0] == HTTPStatus.OK
 

@@ -39,7 +39,7 @@ PROBE: Final = "/gate"
 _READ: Final = frozenset(
     (
         *("/health/liveliness", "/health/liveness", "/health/readiness", "/metrics", "/metrics/"),
-        *("/models", "/v1/models"),
+        *("/models", "/v1/models", "/model/info", "/v1/model/info"),
     )
 )
 """Routes that call no provider. `GET /v1/models/<name>` is another."""

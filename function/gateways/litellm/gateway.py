@@ -49,7 +49,7 @@ _GATE: Final = "/gate"
 
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
-    # Stops LiteLLM's only fetch from the internet at start.
+    # Otherwise LiteLLM fetches its list of prices from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     # The gate lies beside the configuration. The digest rolls the pods when the gate changes.
     "LITELLM_WORKER_STARTUP_HOOKS": "gate:install",
