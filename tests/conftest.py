@@ -1,6 +1,8 @@
-"""What all tests share: how Hypothesis draws its cases."""
+"""What all tests share: how Hypothesis draws its cases, and the seed of random samples."""
 
 from hypothesis import HealthCheck, settings
+
+from tests.support.sample import SEED
 
 settings.register_profile(
     "repeatable",
@@ -10,3 +12,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # Of a machine that is busy with other tests.
 )
 settings.load_profile("repeatable")
+
+
+def pytest_report_header() -> str:
+    """Tells the seed of random samples, which repeats a run."""
+    return f"SAMPLE_SEED={SEED}"

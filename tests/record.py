@@ -1,8 +1,7 @@
 """Records what LiteLLM sends for each provider and each kind of call: `python -m tests.record`.
 
 It takes a quarter of an hour on two idle cores. The recordings become `recorded.json`, a line for
-each provider; what follows from them for the function, the fields of `DERIVED`, goes into its table
-of providers.
+each provider; what follows from them for the function goes into its table of providers.
 """
 
 import json
@@ -31,14 +30,23 @@ TOKEN = "token-of-the-recorder"
 
 OPENAIS_OWN = {"openai", "text-completion-openai", "aiohttp_openai", "custom_openai"}
 
+_ANYWHERE = {"moderation", "secret"}
+"""Kinds of call that LiteLLM sends to OpenAI, or whatever base there is, for any provider."""
+
+OUT_OF_REACH = ("rust", "package", "login", "timeout")
+"""Why a kind of call cannot be recorded, though LiteLLM may make it elsewhere."""
+
 AMBIENT = {"azure", "azure_ai", "azure_text", "bedrock", "bedrock_mantle"}
 """Providers that have credentials without any key: those of the pod, which a key would beat."""
 
 FIELDS = (
     *("keys", "settings", "params", "base", "defaultBase", "needsBase", "ignoresBase", "reads"),
-    *("astray", "dummyKey", "recorded", "modelIds"),
+    *("astray", "dummyKey", "recorded", "unrecorded", "modelIds"),
 )
 """The fields of the table of providers, in their order."""
+
+_DERIVED = {"reads", "astray", "dummyKey", "recorded", "unrecorded"}
+"""Those that follow from the recordings."""
 
 Hosts = dict[str, set[str]]
 """Hosts, each with the kinds of call that reach it."""
@@ -217,37 +225,37 @@ def line(
 ) -> dict[str, Any]:
     """What is kept of a provider's recordings."""
     mine, nothing = answers[name, "own"], Answer({}, {}, {}, {})
-    kept: dict[str, Any] = {"prompt": _kinds(mine.prompt)}
+    kept: dict[str, Any] = {"prompt": by_name(mine.prompt)}
     if mine.key != mine.prompt:
-        kept["key"] = _kinds(mine.key)
+        kept["key"] = by_name(mine.key)
     silent: dict[str, set[str]] = {}
     said = {kind for kinds in mine.prompt.values() for kind in kinds}
     for kind, error in mine.silent.items():
         if kind not in said:
             silent.setdefault(why(error), set()).add(kind)
-    kept["silent"] = _kinds(silent)
-    kept["keyless"] = _kinds(answers[name, "none"].prompt)
+    kept["silent"] = by_name(silent)
+    kept["keyless"] = by_name(answers[name, "none"].prompt)
     ours = answers[name, "plain"]
     if (ours.prompt, ours.key) != (mine.prompt, mine.key):
-        kept["plain"] = {"prompt": _kinds(ours.prompt), "key": _kinds(ours.key)}
+        kept["plain"] = {"prompt": by_name(ours.prompt), "key": by_name(ours.key)}
     bare_ = answers.get((name, "bare"), nothing)
-    kept["baseless"] = _kinds({h: k for h, k in bare_.prompt.items() if h in NOT_CHOSEN})
-    kept["reads"] = _kinds(reads)
+    kept["baseless"] = by_name({h: k for h, k in bare_.prompt.items() if h in NOT_CHOSEN})
+    kept["reads"] = by_name(reads)
     dummy, keyless_ = answers[name, "dummy"], answers[name, "no key"]
     here = "base-of-the-spec.invalid"
     more = dummy.prompt.get(here, set()) - keyless_.prompt.get(here, set())
     kept["needsDummy"] = " ".join(kind for kind in KINDS if kind in more)
-    return {field: content for field, content in kept.items() if content}
+    return {field: content for field, content in kept.items() if content or field == "key"}
 
 
 _WHY = {
     "rust": "credential acquisition failed",
+    "package": "pip install|no module named|vertexai import",
     "unsupported": "not support|n't support|unsupported|unmapped|unknown|unable to map"
-    "|only supports|invalid provider|invalid model|not a valid llmproviders|not implemented",
+    "|only support|invalid provider|invalid model|not a valid llmproviders|not implemented",
     "base": "api.base|base.url|api base",
     "key": "api.key|credentials|missing|is not set",
-    "package": "pip install|no module named|vertexai import",
-    "login": "device|oauth|login",
+    "login": "device|oauth",
     "timeout": "no end after",
 }
 
@@ -268,21 +276,25 @@ def derived(name: str, row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[
         if host in (POD if name in OPENAIS_OWN else NOT_CHOSEN)
     }
     needs = kept.get("needsDummy")
+    own_host = {kind for kinds in said.values() for kind in kinds.split()} - _ANYWHERE
+    hidden = {k for why in OUT_OF_REACH for k in kept.get("silent", {}).get(why, "").split()}
     fields = {
+        "unrecorded": [kind for kind in KINDS if kind in hidden],
         "reads": sorted(kept.get("reads", {})),
         "astray": [kind for kind in KINDS if kind in astray],
         "dummyKey": bool(needs) and name not in AMBIENT,
+        "recorded": bool(own_host),
     }
-    merged = {**row, **fields}
-    return {
-        field: merged[field]
-        for field in FIELDS
-        if merged.get(field) not in (None, [], False)
-        or (field == "recorded" and merged.get(field) is False)
-    }
+    if fields["recorded"]:
+        del fields["recorded"]
+    # What is not said is false or empty.
+    kept_fields = {f: v for f, v in row.items() if f not in _DERIVED}
+    kept_fields |= {f: v for f, v in fields.items() if v or f == "recorded"}
+    return {field: kept_fields[field] for field in FIELDS if field in kept_fields}
 
 
-def _kinds(groups: Mapping[str, set[str]]) -> dict[str, str]:
+def by_name(groups: Mapping[str, set[str]]) -> dict[str, str]:
+    """Groups of kinds of call, as they are kept."""
     return {
         name: " ".join(kind for kind in KINDS if kind in groups[name]) for name in sorted(groups)
     }

@@ -119,7 +119,8 @@ def test_forwards_to_self_hosted_models_without_any_key(
 
 def test_the_container_has_only_the_keys_that_its_models_need(gateway: Gateway) -> None:
     assert "UNUSED_API_KEY" not in gateway.pod.env
-    assert gateway.pod.env["OPENAI_API_KEY"] == KEYS["OPENAI_API_KEY"]
+    key = gateway.pod.env["OPENAI_API_KEY.litellm-secrets"]
+    assert key == KEYS["OPENAI_API_KEY"]
 
 
 def test_no_key_is_in_the_gateways_log(gateway: Gateway, shared: Gateway) -> None:

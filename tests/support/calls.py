@@ -117,11 +117,14 @@ MODELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 ways to call the provider."""
 
 _GOOGLE = {"vertex_project": "project", "vertex_location": "us-central1"}
+_REGION = {"aws_region_name": "us-east-1"}
 _DRIVERS: Mapping[str, Mapping[str, Any]] = {
     "bedrock": {"s3_bucket_name": "bucket", "aws_batch_role_arn": "arn:aws:iam::1:role/batch"},
     "gdc": _GOOGLE,
     "gradient_ai": {"drop_params": True},
-    "transcribe": {"s3_bucket_name": "bucket"},
+    "aws_textract": _REGION,
+    "s3_vectors": _REGION,
+    "transcribe": {"s3_bucket_name": "bucket", **_REGION},
     "vertex_ai": {"gcs_bucket_name": "bucket", **_GOOGLE},
     "vertex_ai_beta": _GOOGLE,
     "watsonx": {"project_id": "project"},

@@ -8,8 +8,8 @@ with, but for an empty HOME. Neighbouring cases that differ only in their kind s
 
 Nothing leaves the machine: every client library that LiteLLM uses is cut off where it hands a
 request to its connection, and answered with `ANSWER`. Whatever gets round that is refused when it
-looks up a host or connects, and recorded as a request with the method `CONNECT`. So is what LiteLLM
-sends from its part in Rust, which `recording.py` switches off as far as it can.
+looks up a host or connects, and recorded as a request with the method `CONNECT`. What LiteLLM sends
+from its part in Rust, which cannot be switched off for some kinds of call, goes to a proxy.
 """
 
 # LiteLLM's packages are in its own environment alone.
@@ -25,10 +25,8 @@ import itertools
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -44,6 +42,7 @@ import urllib3
 import websockets.exceptions
 from fastapi import WebSocketDisconnect
 from litellm.llms.openai_like import json_loader
+from rust_proxy import RustProxy
 
 _INHERITED: Final = dict(os.environ)
 
@@ -63,6 +62,8 @@ ANSWER: Final[Mapping[str, Any]] = {
     "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
     "data": [{"index": 0, "embedding": [0.0], "b64_json": "", "url": "https://image.invalid/"}],
     "content": [{"type": "text", "text": "pong"}],
+    "file_id": "reducto://file",
+    "pages": [],
     "embeddings": [{"values": [0.0]}],
     "results": [{"index": 0, "relevance_score": 0.0}],
     "text": "pong",
@@ -95,9 +96,6 @@ _HEADERS = {"x-goog-upload-url": "https://generativelanguage.googleapis.com/uplo
 
 _IN_RUST = ("ocr", "transcription")
 """Kinds of call that LiteLLM makes in Rust for some providers."""
-
-_LOGINS = ("login.microsoftonline.com", "oauth2.googleapis.com", "iam.cloud.ibm.com")
-"""Hosts that give a token for a key, and that no prompt is for."""
 
 _METADATA = {"169.254.169.254", "169.254.170.2", "metadata.google.internal", "metadata"}
 """Hosts of a cloud's metadata service. These, and a model's files, are answered 404."""
@@ -201,11 +199,16 @@ def _child(cases: Sequence[Mapping[str, Any]], home: Path, file: IO[str]) -> Non
         file.flush()
 
     _isolate(cases[0]["env"], home)
-    _intercept(write)
+    sent = _intercept(write)
+    rust: RustProxy | None = None
     for case in cases:
         signal.alarm(SECONDS)
-        if case["kind"] in _IN_RUST and "HTTPS_PROXY" not in os.environ:
-            os.environ["HTTPS_PROXY"] = _proxy(write)
+        if case["kind"] in _IN_RUST:
+            rust = rust or RustProxy(home, sent, ANSWER)
+            os.environ.update(rust.env)
+        elif rust:
+            for variable in rust.env:
+                os.environ.pop(variable, None)
         litellm.in_memory_llm_clients_cache.flush_cache()
         error = None
         try:
@@ -214,25 +217,6 @@ def _child(cases: Sequence[Mapping[str, Any]], home: Path, file: IO[str]) -> Non
             error = f"{type(caught).__name__}: {caught}"
         write({"error": error})
     os._exit(0)
-
-
-def _proxy(write: _Write) -> str:
-    """The URL of a proxy that refuses what LiteLLM sends from Rust, which nothing else intercepts.
-
-    Only the host is seen; what would be sent there counts as the prompt.
-    """
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def refuse() -> None:
-        while True:
-            connection, _ = server.accept()
-            with connection:
-                host = connection.recv(4096).decode("latin-1").partition(" ")[2].partition(" ")[0]
-                body = "" if host.startswith(_LOGINS) else PROMPT
-                write({"method": "CONNECT", "url": f"tcp://{host}", "headers": {}, "body": body})
-
-    threading.Thread(target=refuse, daemon=True).start()
-    return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 def _isolate(env: Mapping[str, str], home: Path) -> None:
@@ -268,7 +252,7 @@ def _lines() -> tuple[str, bytes]:
 
 def _document() -> dict[str, str]:
     data = base64.b64encode(PROMPT.encode()).decode()
-    return {"type": "document_url", "document_url": f"data:application/pdf;base64,{data}"}
+    return {"type": "image_url", "image_url": f"data:image/png;base64,{data}"}
 
 
 def _said() -> list[dict[str, str]]:
@@ -349,8 +333,8 @@ KINDS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
 """All kinds of call that a Router sends to the deployments of a model."""
 
 
-def _intercept(write: _Write) -> None:
-    """Cuts off the client libraries, and sockets below them."""
+def _intercept(write: _Write) -> "_Sent":
+    """Cuts off the client libraries, and sockets below them; gives what records a request."""
 
     def sent(method: str, url: str, headers: Mapping[Any, Any], body: object) -> int:
         """Records a request; the status of its answer."""
@@ -377,6 +361,7 @@ def _intercept(write: _Write) -> None:
         raise ConnectionRefusedError("Nothing leaves the recorder.")
 
     sys.addaudithook(refuse)
+    return sent
 
 
 _Sent = Callable[[str, str, Mapping[Any, Any], object], int]

@@ -53,7 +53,8 @@ class Provider:
         astray: kinds of call that LiteLLM sends to OpenAI, with the key if it is in `api_key`, and
             which no base can mend.
         dummy_key: whether LiteLLM refuses a call without a key even if a base is given.
-        recorded: whether its calls were recorded. If not, it may read any variable.
+        recorded: whether calls to it were recorded. If not, it may read any variable.
+        unrecorded: the kinds of call that could not be recorded.
         model_ids: the form of its model ids, if not all forms can be called.
     """
 
@@ -68,6 +69,7 @@ class Provider:
     astray: tuple[str, ...] = ()
     dummy_key: bool = False
     recorded: bool = True
+    unrecorded: tuple[str, ...] = ()
     model_ids: ModelIds | None = None
 
     @cached_property
@@ -143,6 +145,7 @@ def _table() -> dict[str, Provider]:
             astray=tuple(entry.get("astray", ())),
             dummy_key=entry.get("dummyKey", False),
             recorded=entry.get("recorded", True),
+            unrecorded=tuple(entry.get("unrecorded", ())),
             model_ids=_model_ids(entry.get("modelIds")),
         )
         for name, entry in json.loads(text).items()
