@@ -310,6 +310,11 @@ def test_a_server_that_wants_no_key_is_called_with_one_that_is_none() -> None:
     (composed,) = yaml.safe_load(files["config.yaml"])["model_list"]
     assert composed["litellm_params"]["api_key"] == "none"
     assert answer.status["models"][0]["credentials"] == "NotNeeded"
+    # A role must not lose to a key that is none.
+    entry["credentials"] = {"source": "WorkloadIdentity"}
+    answer = World(router(aiModels=[entry])).reconcile()
+    files = answer.resources[names.RESOURCE_CONFIG_MAP].manifest["data"]
+    assert "api_key" not in files["config.yaml"]
 
 
 def test_a_provider_gets_its_own_base_if_litellm_would_call_anothers_host() -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from function import names
-from function.api import AIModel, Spec
+from function.api import AIModel, Credentials, Spec
 from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import Needs, SecretKey
@@ -60,7 +60,13 @@ def read(spec: Spec) -> list[tuple[AIModel, Access]]:
             or LiteLLM would send prompts to a host that no one chose.
     """
     entries = [
-        _Entry(f"spec.aiModels[{i}]", model, providers.find(model.provider), secret_of(model, spec))
+        _Entry(
+            path=f"spec.aiModels[{i}]",
+            model=model,
+            provider=providers.find(model.provider),
+            secret=secret_of(model, spec),
+            keyless=_credentials(model, spec).source == "None",
+        )
         for i, model in enumerate(spec.ai_models)
     ]
     public = _public(entries)
@@ -72,7 +78,7 @@ def read(spec: Spec) -> list[tuple[AIModel, Access]]:
 
 def secret_of(model: AIModel, spec: Spec) -> str | None:
     """The Secret of a model's credentials; None if they come from elsewhere."""
-    own = spec.credentials if model.credentials is None else model.credentials
+    own = _credentials(model, spec)
     if own.source not in (None, "Secret"):
         return None
     ref = own.secret_ref or spec.credentials.secret_ref
@@ -99,12 +105,21 @@ def optional_key(key: SecretKey) -> Manifest:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A model with its place in the spec, its provider and its Secret."""
+    """A model with its place in the spec, its provider and its Secret.
+
+    Attributes:
+        keyless: whether the spec says that it needs no credentials.
+    """
 
     path: str
     model: AIModel
     provider: Provider
     secret: str | None
+    keyless: bool
+
+
+def _credentials(model: AIModel, spec: Spec) -> Credentials:
+    return spec.credentials if model.credentials is None else model.credentials
 
 
 def _public(entries: Sequence[_Entry]) -> set[SecretKey]:
@@ -167,7 +182,7 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
     model, provider, secret = entry.model, entry.provider, entry.secret
     if secret is None:
         params = _base(entry, given)
-        if provider.dummy_key and model.api_base is not None:
+        if entry.keyless and provider.dummy_key and model.api_base is not None:
             # LiteLLM makes no call without a key, though the server wants none.
             params["api_key"] = DUMMY_KEY
         return Access(None, params, {}, {})
