@@ -610,13 +610,40 @@ def test_conditions_and_readiness_follow_the_deployment(
     assert all(answer.resources[name].ready for name in ALL - {names.RESOURCE_DEPLOYMENT})
 
 
-def test_a_change_that_has_not_reached_the_deployment_is_not_rolled_out() -> None:
+@pytest.mark.parametrize(
+    ("keys", "spec"),
+    [
+        ("a", {"aiModels": [{"name": "openai/gpt-5"}]}),
+        ("a", {"deployment": {"image": "ours/litellm:2"}}),
+        ("b", {}),
+    ],
+    ids=["the configuration", "the image", "a key in a Secret"],
+)
+def test_a_change_that_has_not_reached_the_deployment_is_not_rolled_out(
+    keys: str, spec: Manifest
+) -> None:
     world = World(router())
+    world.add(secret("litellm-secrets", OPENAI_API_KEY="a"))
     world.reconcile()
     deployment_status(observedGeneration=3, conditions=[available("True")], **UP)(world)
-    world.xr = router(aiModels=[{"name": "openai/gpt-5"}])
+    rolled_out = {c.type: c.status for c in world.call().conditions}[names.ROLLED_OUT]
+    assert rolled_out == "True"
+    world.add(secret("litellm-secrets", OPENAI_API_KEY=keys))
+    world.xr = router(**spec)
     conditions = {c.type: c.status for c in world.call().conditions}
     assert (conditions[names.AVAILABLE], conditions[names.ROLLED_OUT]) == ("True", "False")
+
+
+def test_a_secret_may_be_given_as_text() -> None:
+    """No API server keeps one so, but a file for a render may."""
+    world = World(router())
+    found = {**secret("litellm-secrets"), "stringData": {"OPENAI_API_KEY": "a"}}
+    world.add(found)
+    answer = world.reconcile()
+    assert answer.status["models"][0]["credentials"] == "Present"
+    found["stringData"]["OPENAI_API_KEY"] = "  "
+    world.add(found)
+    assert world.reconcile().status["models"][0]["credentials"] == "Missing"
 
 
 def test_a_refused_change_leaves_the_conditions_of_what_runs_on() -> None:
@@ -633,6 +660,8 @@ def test_a_refused_change_leaves_the_conditions_of_what_runs_on() -> None:
     }
     answer = world.reconcile()
     assert answer.refusal is not None
+    present = [c for c in first.conditions if c.type == names.CREDENTIALS_PRESENT]
+    assert [c for c in answer.conditions if c.type == names.CREDENTIALS_PRESENT] == present
     conditions = {c.type: (c.status, c.reason) for c in answer.conditions}
     assert conditions == {
         names.CONFIGURED: ("False", names.REASON_INVALID_SPEC),
