@@ -107,6 +107,37 @@ def test_an_endpoint_that_no_one_gives_is_refused() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("other", "kept"),
+    [("openai/b", True), ("unknown-provider/b", False)],
+    ids=["one that is known not to read it", "one that may read anything"],
+)
+def test_a_variable_without_a_parameter_keeps_its_name_beside_providers_that_do_not_read_it(
+    other: str, *, kept: bool
+) -> None:
+    """An account id of Cloudflare's can only be in the environment."""
+    answer = World(router(aiModels=[{"name": "cloudflare/a"}, {"name": other}])).reconcile()
+    if kept:
+        assert "CLOUDFLARE_ACCOUNT_ID" in env(answer)
+        assert "CLOUDFLARE_API_KEY" not in env(answer)
+    else:
+        assert answer.refusal is not None
+        assert answer.refusal.reason == names.REASON_CREDENTIALS_CLASH
+
+
+def test_a_base_in_deployment_env_wins_over_the_providers_own() -> None:
+    base = providers.find("cometapi").bases[0]
+    variable = {"name": base, "value": "https://mine.example.com"}
+    answer = reconciled(aiModels=[{"name": "cometapi/a"}], deployment={"env": [variable]})
+    assert params(answer)["cometapi/a"]["api_base"] == f"os.environ/{base}"
+
+
+def test_the_source_secret_is_the_default() -> None:
+    models_ = [{"name": "openai/a"}]
+    default = reconciled(aiModels=models_)
+    assert env(reconciled(aiModels=models_, credentials={"source": "Secret"})) == env(default)
+
+
 def test_two_accounts_of_one_provider_have_variables_of_their_own() -> None:
     answer = reconciled(
         aiModels=[

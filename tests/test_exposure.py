@@ -170,6 +170,27 @@ def test_what_would_expose_a_credential_or_a_prompt_is_refused(
     assert answer.refusal.message.startswith(f"In the resulting config.yaml, {sentence}")
 
 
+@pytest.mark.parametrize("field", ["api_base", "base_url"])
+def test_a_base_may_come_from_the_overrides(field: str) -> None:
+    patch = {"model_list": [model("a", "hosted_vllm/a", **{field: "http://vllm:8000"})]}
+    assert World(router(aiModels=[VLLM], config={"merge": patch})).reconcile().refusal is None
+
+
+def test_an_endpoint_of_ones_own_keeps_its_base() -> None:
+    azure = {"name": "azure/a", "apiBase": "https://mine.example.com"}
+    remove = {"remove": ["/model_list/0/litellm_params/api_base"]}
+    answer = World(router(aiModels=[azure, CEREBRAS], config=remove)).reconcile()
+    assert answer.refusal is not None
+    assert answer.refusal.reason == names.REASON_CREDENTIALS_EXPOSED
+
+
+def test_each_provider_of_a_merged_list_is_looked_at() -> None:
+    patch = {"model_list": [model("a", "groq/a"), model("b", "openai/b")]}
+    answer = World(router(aiModels=[OPENAI], config={"merge": patch})).reconcile()
+    assert answer.refusal is not None
+    assert "/model_list/0/litellm_params/model" in answer.refusal.message
+
+
 KEPT: list[tuple[str, Manifest]] = [
     ("a variable of the user's own", {"parameters": {"user": "os.environ/MINE"}}),
     ("a key of the user's own", {"parameters": {"api_key": "os.environ/MINE"}}),
