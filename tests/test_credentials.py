@@ -132,6 +132,15 @@ def test_a_base_in_deployment_env_wins_over_the_providers_own() -> None:
     assert params(answer)["cometapi/a"]["api_base"] == f"os.environ/{base}"
 
 
+def test_one_provider_alone_is_handed_what_litellm_does_not_read() -> None:
+    """Where LiteLLM is told a base, or reads the variable of one on some kinds of call only."""
+    told = reconciled(aiModels=[{"name": "text-completion-inception/a"}])
+    entry = params(told)["text-completion-inception/a"]
+    assert entry["api_key"] == "os.environ/INCEPTION_API_KEY"
+    read = reconciled(aiModels=[{"name": "infinity/a"}])
+    assert params(read)["infinity/a"]["api_base"] == "os.environ/INFINITY_API_BASE.text"
+
+
 def test_the_source_secret_is_the_default() -> None:
     models_ = [{"name": "openai/a"}]
     default = reconciled(aiModels=models_)

@@ -181,11 +181,7 @@ def _check_base(entry: _Entry, given: frozenset[str]) -> None:
 def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Access:
     model, provider, secret = entry.model, entry.provider, entry.secret
     if secret is None:
-        params = _base(entry, given)
-        if entry.keyless and provider.dummy_key and model.api_base is not None:
-            # LiteLLM makes no call without a key, though the server wants none.
-            params["api_key"] = DUMMY_KEY
-        return Access(None, params, {}, {})
+        return Access(None, _without_secret(entry, given), {}, {})
     variables: dict[str, SecretKey] = {}
     copies: dict[str, str] = {}
     params = _base(entry, given)
@@ -197,9 +193,13 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
             continue
         if (secret, variable) in public:
             variables[variable] = SecretKey(secret, variable)
-            if param == "api_key" and model.api_base is not None:
-                # For some providers, LiteLLM reads the variable only for the default host.
+            if param == "api_key" and "api_base" in stated:
+                # For some providers, LiteLLM reads the variable only without a base.
                 params.setdefault(param, reference(variable))
+            elif param == "api_base" and provider.needs_base and len(provider.bases) == 1:
+                # LiteLLM does not read the variable on every kind of call.
+                copies[f"{variable}.text"] = variable
+                params[param] = reference(f"{variable}.text")
         elif param is not None and param not in params:
             private = f"{variable}.{secret}"
             variables[private] = SecretKey(secret, variable)
@@ -217,6 +217,15 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
             f"two to a {names.KIND} of its own.",
         )
     return Access(needs if provider.keys else None, params, variables, copies)
+
+
+def _without_secret(entry: _Entry, given: frozenset[str]) -> Manifest:
+    """The parameters of an entry whose credentials come from no Secret."""
+    params = _base(entry, given)
+    if entry.keyless and entry.provider.dummy_key and entry.model.api_base is not None:
+        # LiteLLM makes no call without a key, though the server wants none.
+        params["api_key"] = DUMMY_KEY
+    return params
 
 
 def _base(entry: _Entry, given: frozenset[str]) -> Manifest:
