@@ -53,7 +53,10 @@ MODELS: Mapping[str, str] = {
 }
 """The model that stands for a provider's others."""
 
-SHARED_HOSTS: Mapping[str, str] = {"dashscope-intl.aliyuncs.com": "Alibaba Cloud's"}
+SHARED_HOSTS: Mapping[str, str] = {
+    "dashscope.aliyuncs.com": "Alibaba Cloud, in China",
+    "dashscope-intl.aliyuncs.com": "Alibaba Cloud, elsewhere",
+}
 """Hosts of several providers that have no key in common, and whose they are."""
 
 
