@@ -136,8 +136,8 @@ def provider_table() -> str:
     for name in MAJOR:
         provider = providers.find(name)
         needs = " or ".join(" and ".join(f"`{v}`" for v in keys) for keys in provider.keys)
-        # A base of the provider's own wins over one in the Secret.
-        unused = provider.bases if provider.default_base else ()
+        # A base of the provider's own wins over one in the Secret, and of several the first is it.
+        unused = provider.bases if provider.default_base else provider.bases[1:]
         also = ", ".join(f"`{v}`" for v in provider.settings if v not in unused)
         base = " and `apiBase` in the ModelRouter" if provider.base else ""
         if provider.needs_base:

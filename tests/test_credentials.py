@@ -81,19 +81,35 @@ def test_a_variable_that_an_entry_does_not_own_has_a_name_that_nothing_reads(oth
     assert not providers.key_variables() & env(answer).keys()
 
 
-def test_a_base_from_a_secret_is_never_empty_for_litellm() -> None:
+@pytest.mark.parametrize(
+    ("others", "variable"),
+    [([], "AZURE_API_BASE"), ([{"name": "cerebras/a"}], "AZURE_API_BASE.litellm-secrets")],
+    ids=["alone", "beside another provider"],
+)
+def test_a_base_from_a_secret_is_never_empty_for_litellm(
+    others: list[Manifest], variable: str
+) -> None:
     """Without a base, LiteLLM sends what it takes for an open model of Azure's to OpenAI."""
-    answer = reconciled(aiModels=[{"name": "azure/mistral-large-latest"}, {"name": "cerebras/a"}])
+    answer = reconciled(aiModels=[{"name": "azure/mistral-large-latest"}, *others])
+    assert env(answer)[variable] == ("litellm-secrets", "AZURE_API_BASE")
     base = params(answer)["azure/mistral-large-latest"]["api_base"]
     container = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"][
         "containers"
     ][0]
     values = {variable["name"]: variable.get("value") for variable in container["env"]}
-    assert values[base.removeprefix("os.environ/")] == "$(AZURE_API_BASE.litellm-secrets)"
+    assert values[base.removeprefix("os.environ/")] == f"$({variable})"
     order = list(values)
-    assert order.index("AZURE_API_BASE.litellm-secrets") < order.index(
-        base.removeprefix("os.environ/")
-    )
+    assert order.index(variable) < order.index(base.removeprefix("os.environ/"))
+
+
+def test_a_base_that_deployment_env_may_leave_out_is_refused() -> None:
+    ref = {"name": "mine", "key": "base", "optional": True}
+    variables = [{"name": "HEROKU_API_BASE", "valueFrom": {"secretKeyRef": ref}}]
+    answer = World(
+        router(aiModels=[{"name": "heroku/a"}], deployment={"env": variables})
+    ).reconcile()
+    assert answer.refusal is not None
+    assert answer.refusal.reason == names.REASON_BASE_MISSING
 
 
 def test_an_endpoint_that_no_one_gives_is_refused() -> None:

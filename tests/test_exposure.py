@@ -12,6 +12,8 @@ from tests.support.world import World, router, secret
 OPENAI = {"name": "openai/a"}
 CEREBRAS = {"name": "cerebras/b"}
 VLLM = {"name": "hosted_vllm/c", "apiBase": "http://vllm.ml.svc:8000/v1"}
+AZURE = {"name": "azure/a"}
+MAYBE = {"name": "MINE", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b", "optional": True}}}
 KEY = "os.environ/OPENAI_API_KEY.litellm-secrets"
 REDIS = {"host": "redis.infra.svc", "passwordSecretRef": {"name": "redis", "key": "password"}}
 
@@ -22,6 +24,11 @@ def model(name: str, called: str, **params: Any) -> Manifest:  # noqa: ANN401
 
 def merged(**patch: Any) -> Manifest:  # noqa: ANN401
     return {"config": {"merge": patch}}
+
+
+def based(base: str) -> Manifest:
+    """The overrides that give the model of Azure another base."""
+    return merged(model_list=[model("azure/a", "azure/a", api_base=base)])
 
 
 EXPOSED: list[tuple[str, Manifest, str]] = [
@@ -103,6 +110,26 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
         "/model_list/0/litellm_params/api_base must be set",
     ),
     (
+        "a base that comes from a Secret is removed, and LiteLLM would read it on some calls only",
+        {"aiModels": [AZURE], "config": {"remove": ["/model_list/0/litellm_params/api_base"]}},
+        "/model_list/0/litellm_params/api_base must be set",
+    ),
+    (
+        "a base that the Secret may lack",
+        {"aiModels": [AZURE], **based("os.environ/AZURE_API_BASE")},
+        "/model_list/0/litellm_params/api_base must be set",
+    ),
+    (
+        "a base that nothing sets",
+        {"aiModels": [AZURE], **based("os.environ/MINE")},
+        "/model_list/0/litellm_params/api_base must be set",
+    ),
+    (
+        "a base that deployment.env may leave out",
+        {"aiModels": [AZURE], "deployment": {"env": [MAYBE]}, **based("os.environ/MINE")},
+        "/model_list/0/litellm_params/api_base must be set",
+    ),
+    (
         "any variable as the master key",
         merged(general_settings={"master_key": "os.environ/HOME"}),
         "/general_settings/master_key must be left as it is",
@@ -174,6 +201,14 @@ def test_what_would_expose_a_credential_or_a_prompt_is_refused(
 def test_a_base_may_come_from_the_overrides(field: str) -> None:
     patch = {"model_list": [model("a", "hosted_vllm/a", **{field: "http://vllm:8000"})]}
     assert World(router(aiModels=[VLLM], config={"merge": patch})).reconcile().refusal is None
+
+
+@pytest.mark.parametrize("source", [{"secretKeyRef": {"name": "mine", "key": "base"}}, None])
+def test_a_base_may_come_from_a_variable_that_always_has_a_value(source: Manifest | None) -> None:
+    variable = {"valueFrom": source} if source else {"value": "https://mine.example.com"}
+    env = [{"name": "MINE", **variable}]
+    spec = {"aiModels": [AZURE], "deployment": {"env": env}, **based("os.environ/MINE")}
+    assert World(router(**spec)).reconcile().refusal is None
 
 
 def test_an_endpoint_of_ones_own_keeps_its_base() -> None:

@@ -121,6 +121,14 @@ class EnvVar(Model):
                 )
         return self
 
+    @property
+    def is_always_set(self) -> bool:
+        """Whether a running container has a value for it: a missing label is an empty one."""
+        if self.value_from is None:
+            return bool(self.value)
+        ref = self.value_from.secret_key_ref or self.value_from.config_map_key_ref
+        return ref is not None and not ref.optional
+
 
 class EnvSource(Model):
     """A Secret or ConfigMap of which all keys become variables."""

@@ -14,7 +14,7 @@ A base URL decides where prompts and keys go, and for some providers LiteLLM cal
 without one. So these get their base as a parameter that is never empty.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,7 +70,7 @@ def read(spec: Spec) -> list[tuple[AIModel, Access]]:
         for i, model in enumerate(spec.ai_models)
     ]
     public = _public(entries)
-    given = frozenset(variable.name for variable in spec.deployment.env)
+    given = {variable.name: variable.is_always_set for variable in spec.deployment.env}
     for entry in entries:
         _check_base(entry, given)
     return [(entry.model, _access(entry, public, given)) for entry in entries]
@@ -154,7 +154,7 @@ def is_harmless(variable: str, reader: Provider, offered: Iterable[Provider]) ->
     return not has_param and not reader.may_read(variable)
 
 
-def _check_base(entry: _Entry, given: frozenset[str]) -> None:
+def _check_base(entry: _Entry, given: Mapping[str, bool]) -> None:
     if entry.provider.ignores_base and entry.model.api_base is not None:
         raise Refused(
             names.REASON_BASE_IGNORED,
@@ -170,7 +170,12 @@ def _check_base(entry: _Entry, given: frozenset[str]) -> None:
             "would send its prompts to a host that you did not choose; set the URL of your "
             "server.",
         )
-    if entry.provider.needs_base and entry.secret is None and not given & {*entry.provider.bases}:
+    bases = entry.provider.bases
+    if (
+        entry.provider.needs_base
+        and not any(given.get(variable) for variable in bases)
+        and (entry.secret is None or given.keys() >= {*bases})
+    ):
         raise Refused(
             names.REASON_BASE_MISSING,
             f"{entry.path}.apiBase is missing: '{entry.model.provider}' has no endpoint of its "
@@ -178,7 +183,7 @@ def _check_base(entry: _Entry, given: frozenset[str]) -> None:
         )
 
 
-def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Access:
+def _access(entry: _Entry, public: set[SecretKey], given: Mapping[str, bool]) -> Access:
     model, provider, secret = entry.model, entry.provider, entry.secret
     if secret is None:
         return Access(None, _without_secret(entry, given), {}, {})
@@ -191,23 +196,24 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
         param = provider.params.get(variable)
         if variable in given or param in stated:
             continue
-        if (secret, variable) in public:
-            variables[variable] = SecretKey(secret, variable)
-            if param == "api_key" and "api_base" in stated:
+        is_public = (secret, variable) in public
+        name = variable if is_public else f"{variable}.{secret}"
+        if param == "api_base" and provider.needs_base:
+            if param in params:
+                continue
+            # LiteLLM does not read the variable on every kind of call, and without a base it would
+            # choose one: so a base is always a parameter, and an unset variable still a text.
+            variables[name] = SecretKey(secret, variable)
+            copies[f"{name}.text"] = name
+            params[param] = reference(f"{name}.text")
+        elif is_public:
+            variables[name] = SecretKey(secret, variable)
+            if param == "api_key" and (provider.needs_base or "api_base" in stated):
                 # For some providers, LiteLLM reads the variable only without a base.
-                params.setdefault(param, reference(variable))
-            elif param == "api_base" and provider.needs_base and len(provider.bases) == 1:
-                # LiteLLM does not read the variable on every kind of call.
-                copies[f"{variable}.text"] = variable
-                params[param] = reference(f"{variable}.text")
+                params.setdefault(param, reference(name))
         elif param is not None and param not in params:
-            private = f"{variable}.{secret}"
-            variables[private] = SecretKey(secret, variable)
-            params[param] = reference(private)
-            if param == "api_base" and provider.needs_base:
-                # Without a base LiteLLM would choose one: so an unset variable is still a text.
-                copies[f"{private}.text"] = private
-                params[param] = reference(f"{private}.text")
+            variables[name] = SecretKey(secret, variable)
+            params[param] = reference(name)
     needs = _needs(entry, {key.key for key in variables.values()}, given)
     if provider.keys and not needs:
         raise Refused(
@@ -219,7 +225,7 @@ def _access(entry: _Entry, public: set[SecretKey], given: frozenset[str]) -> Acc
     return Access(needs if provider.keys else None, params, variables, copies)
 
 
-def _without_secret(entry: _Entry, given: frozenset[str]) -> Manifest:
+def _without_secret(entry: _Entry, given: Mapping[str, bool]) -> Manifest:
     """The parameters of an entry whose credentials come from no Secret."""
     params = _base(entry, given)
     if entry.keyless and entry.provider.dummy_key and entry.model.api_base is not None:
@@ -228,7 +234,7 @@ def _without_secret(entry: _Entry, given: frozenset[str]) -> Manifest:
     return params
 
 
-def _base(entry: _Entry, given: frozenset[str]) -> Manifest:
+def _base(entry: _Entry, given: Mapping[str, bool]) -> Manifest:
     """The base of an entry that states none, if LiteLLM needs to be told one.
 
     It is the one that the user's own variables give, or the provider's own.
@@ -237,21 +243,21 @@ def _base(entry: _Entry, given: frozenset[str]) -> Manifest:
     if entry.model.api_base is not None or not (provider.needs_base or provider.default_base):
         return {}
     for variable in provider.bases:
-        if variable in given:
+        if given.get(variable):
             return {"api_base": reference(variable)}
     return {"api_base": provider.default_base} if provider.default_base else {}
 
 
-def _needs(entry: _Entry, wired: set[str], given: frozenset[str]) -> Needs:
+def _needs(entry: _Entry, wired: set[str], given: Mapping[str, bool]) -> Needs:
     """The alternatives of keys that are available, each with a base if one is needed."""
     provider, secret = entry.provider, str(entry.secret)
-    alternatives = [keys for keys in provider.keys if (wired | given).issuperset(keys)]
+    alternatives = [keys for keys in provider.keys if (wired | given.keys()).issuperset(keys)]
     if provider.needs_base and entry.model.api_base is None:
         alternatives = [
             (*keys, base)
             for keys in alternatives
             for base in provider.bases
-            if base in wired | given
+            if base in wired | given.keys()
         ]
     return tuple(
         tuple(SecretKey(secret, variable) for variable in keys if variable not in given)

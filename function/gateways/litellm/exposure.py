@@ -74,10 +74,12 @@ def check(config: Manifest, spec: Spec, entries: Sequence[Entry]) -> list[Result
     wired = _wired(entries)
     models = [_model(f"/model_list/{i}", model) for i, model in enumerate(config["model_list"])]
     _check_names(config["model_list"])
-    given = {variable.name for variable in spec.deployment.env}
-    named = {name for name, own in wired.items() if name == own} | given
+    always_set = {
+        *(copy for entry in entries for copy in entry.access.copies),
+        *(variable.name for variable in spec.deployment.env if variable.is_always_set),
+    }
     for model in models:
-        _check_base(model, named)
+        _check_base(model, always_set)
     _check_own_names(models, entries, wired)
     own = _own(spec)
     _check_settings(config, {*wired, *own})
@@ -128,23 +130,23 @@ def _check_names(models: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
-def _check_base(model: _Model, named: Container[str]) -> None:
+def _check_base(model: _Model, always_set: Container[str]) -> None:
     """Refuses a model without a base if LiteLLM would choose one, or called without any.
 
     Args:
         model: the model.
-        named: the variables that are set under LiteLLM's own names.
+        always_set: the variables that are never without a value.
     """
     provider = model.provider
     if not (provider.base or provider.needs_base or provider.default_base):
         return
-    if provider.needs_base and any(variable in named for variable in provider.bases):
-        return
     base = model.params.get("api_base") or model.params.get("base_url")
-    if not isinstance(base, str):
+    variable = variables.referred(base) if isinstance(base, str) else None
+    if not isinstance(base, str) or (variable is not None and variable not in always_set):
         raise _exposed(
             f"{model.path}/litellm_params/api_base",
-            "must be set, or LiteLLM would send prompts to a host that you did not choose",
+            "must be set to a URL, or to a variable of deployment.env that is never without a "
+            "value, or LiteLLM would send prompts to a host that you did not choose",
         )
 
 

@@ -12,3 +12,8 @@ REDIS_PASSWORD: Final = "REDIS_PASSWORD"  # noqa: S105  # A variable's name.
 def reference(variable: str) -> str:
     """A variable as a value of LiteLLM's configuration."""
     return f"{REFERENCE}{variable}"
+
+
+def referred(value: str) -> str | None:
+    """The variable that a value of LiteLLM's configuration names; None if it names none."""
+    return value.removeprefix(REFERENCE) if value.startswith(REFERENCE) else None
