@@ -30,14 +30,19 @@ class Request:
             requirement: the object, or None if it does not exist. What has not been looked up yet
             is left out.
         input: the input of the Composition's step.
-        unreadable: why the composite resource's spec could not be read, if it could not.
+        router: what tells the composite resource from all others: its namespace, name and uid.
+        source: a digest of all that its plan is made from: the composite resource's identity and
+            spec, and the input. None: nothing is kept for the next call.
+        size: how many bytes that has.
     """
 
     composite: Mapping[str, Any] = field(default_factory=dict)
     observed: Objects = field(default_factory=dict)
     required: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     input: Mapping[str, Any] = field(default_factory=dict)
-    unreadable: Refused | None = None
+    router: tuple[str, ...] = ()
+    source: bytes | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,17 @@ class ResourceSelector:
 
 @dataclass(frozen=True)
 class DesiredResource:
-    """A desired composed resource, and whether the observed one is ready."""
+    """A desired composed resource, and whether the observed one is ready.
+
+    Attributes:
+        manifest: the object.
+        ready: whether the observed one is ready.
+        forms: other forms in which the same manifest has been written before, kept with it.
+    """
 
     manifest: Manifest
     ready: bool
+    forms: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,7 @@ class Response:
         refusal: why nothing is composed; Crossplane then keeps the last good state.
         unready: whether the composite resource is unready although no composed resource is.
         ttl_seconds: how many seconds Crossplane may wait before it calls again.
+        repeatable: whether the same request would get the same answer: nothing in it is random.
     """
 
     resources: Mapping[str, DesiredResource] = field(default_factory=dict)
@@ -105,6 +118,7 @@ class Response:
     refusal: Refused | None = None
     unready: bool = False
     ttl_seconds: int = 60
+    repeatable: bool = True
 
 
 def conditions_of(observed: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -8,28 +8,35 @@ from function.api import router as api
 from function.call import Request, Response
 from function.errors import Refused
 from function.gateways import GATEWAYS
+from function.kept import Kept
 from function.observed import Incomplete, observe
 from function.resources import KINDS, build
 
 
-def compose(request: Request) -> Response:
-    """Composes a router, or says in one sentence why not."""
+def compose(request: Request, kept: Kept | None = None) -> Response:
+    """Composes a router, or says in one sentence why not.
+
+    Args:
+        request: what is asked.
+        kept: what is kept between calls, to which the plan is added.
+    """
     try:
-        return _compose(request)
+        return _compose(request, Kept() if kept is None else kept)
     except Refused as refusal:
         return report.refused(request, refusal)
 
 
-def _compose(request: Request) -> Response:
-    if request.unreadable is not None:
-        raise request.unreadable
-    router = api.read(request)
-    gateway = GATEWAYS.get(router.spec.type)
-    if gateway is None:
-        return report.unsupported(request, router, GATEWAYS)
-    plan = gateway.plan(router)
+def _compose(request: Request, kept: Kept) -> Response:
+    plan = kept.plan(request)
+    if plan is None:
+        router = api.read(request)
+        gateway = GATEWAYS.get(router.spec.type)
+        if gateway is None:
+            return report.unsupported(request, router, GATEWAYS)
+        plan = gateway.plan(router)
+        kept.keep_plan(request, plan)
     observed = observe(request, plan, KINDS.values())
     if isinstance(observed, Incomplete):
-        return report.incomplete(router, observed)
+        return report.incomplete(plan.router, observed)
     resources = build(plan, observed)
     return report.composed(request, plan, observed, resources)

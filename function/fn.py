@@ -4,15 +4,17 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
-from crossplane.function import logging, resource, response
+from crossplane.function import logging, response
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
+from google.protobuf import struct_pb2
 
-from function import names, report, resources, structs
+from function import kept, names, report, resources, structs
 from function.api import bounds, router
-from function.call import Request, Response
+from function.call import Manifest, Request, Response
 from function.compose import compose
 from function.errors import Refused
+from function.gateways import GATEWAYS
 from function.text import one_line
 
 STATUS = {
@@ -28,6 +30,9 @@ SEVERITY = {"Warning": fnv1.SEVERITY_WARNING, "Normal": fnv1.SEVERITY_NORMAL}
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 """How large a message Crossplane takes: the default of its gRPC client."""
 
+_STRUCT: Final = "struct"
+"""A manifest's form as a serialized Struct."""
+
 _DEFECT: Final = (
     "The function failed, and nothing was changed: this is a bug, please report it with the "
     "function's log."
@@ -35,11 +40,20 @@ _DEFECT: Final = (
 
 
 class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
-    """Runs the function. Stateless: any number of calls may run at once."""
+    """Runs the function. Any number of calls may run at once.
 
-    def __init__(self) -> None:
-        """Takes the SDK's logger, which the server has configured."""
+    It has no state but what it keeps to be faster: the answers are the same without that.
+    """
+
+    def __init__(self, keep_bytes: int = kept.DEFAULT_BYTES) -> None:
+        """Takes the SDK's logger, which the server has configured.
+
+        Args:
+            keep_bytes: how many bytes may be kept between calls.
+        """
         self.log = logging.get_logger()
+        shared = [text for gateway in GATEWAYS.values() for text in gateway.shared_texts()]
+        self._kept = kept.Kept(keep_bytes, shared)
 
     async def RunFunction(
         self, req: fnv1.RunFunctionRequest, _: object
@@ -48,13 +62,22 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
 
         A defect must not cost a user his gateway.
         """
+        self.log.debug("Running function", tag=req.meta.tag)
+        digest = structs.digest(req)
+        if (data := self._kept.answer(digest)) is not None:
+            return fnv1.RunFunctionResponse.FromString(data)
+        answer, rsp = self._answer(req)
+        if answer.refusal is None and answer.repeatable:
+            self._kept.keep_answer(digest, rsp.SerializeToString())
+        return rsp
+
+    def _answer(self, req: fnv1.RunFunctionRequest) -> tuple[Response, fnv1.RunFunctionResponse]:
         log = self.log.bind(tag=req.meta.tag)
-        log.debug("Running function")
         request = Request()
         try:
             request = read_request(req)
             log = log.bind(router=router.title(request.composite))
-            answer = compose(request)
+            answer = compose(request, self._kept)
             rsp = write_response(req, answer)
             if (size := rsp.ByteSize()) > MAX_RESPONSE_BYTES:
                 answer = report.refused(request, _too_large(size))
@@ -70,7 +93,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
             answer, rsp = _defect(req, request)
         if answer.refusal is not None:
             log.info("Refused", reason=answer.refusal.reason)
-        return rsp
+        return answer, rsp
 
     def undecodable(self) -> fnv1.RunFunctionResponse:
         """Answers a request that is nested too deep for protobuf, or is none at all.
@@ -108,20 +131,10 @@ def _defect(
 
 
 def read_request(req: fnv1.RunFunctionRequest) -> Request:
-    """The request as plain values, of what the core looks at."""
-    observed = req.observed.composite.resource
-    composite: dict[str, Any] = dict(structs.View(observed))
-    settings: dict[str, Any] = {}
-    unreadable = None
-    try:
-        if "spec" in observed.fields:
-            composite["spec"] = structs.read_value(observed.fields["spec"], most=bounds.MAX_VALUES)
-    except structs.TooManyValuesError:
-        unreadable = bounds.too_many_values()
-    try:
-        settings = structs.read(req.input, most=bounds.MAX_INPUT_VALUES)
-    except structs.TooManyValuesError:
-        unreadable = bounds.too_large_input()
+    """The request as plain values, each read when the core looks at it."""
+    composite = _Composite(req.observed.composite.resource)
+    identity = router.identity(composite)
+    spec = composite.spec
     return Request(
         composite=composite,
         observed={
@@ -133,9 +146,44 @@ def read_request(req: fnv1.RunFunctionRequest) -> Request:
             name: structs.View(found.items[0].resource) if found.items else None
             for name, found in req.required_resources.items()
         },
-        input=settings,
-        unreadable=unreadable,
+        input=structs.Whole(lambda: _input(req)),
+        router=identity,
+        source=structs.digest(*identity, spec, req.input),
+        size=spec.ByteSize() + req.input.ByteSize(),
     )
+
+
+class _Composite(structs.View):
+    """The composite resource, whose spec is copied as a whole.
+
+    Raises:
+        Refused: the spec holds more values than are read; when it is looked at.
+    """
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # Any JSON value.
+        if key != "spec" or key not in self._fields:
+            return super().__getitem__(key)
+        try:
+            return structs.read_value(self.spec, most=bounds.MAX_VALUES)
+        except structs.TooManyValuesError:
+            raise bounds.too_many_values() from None
+
+    @property
+    def spec(self) -> struct_pb2.Value:
+        """The spec; an empty value if there is none."""
+        return self._fields["spec"] if "spec" in self._fields else struct_pb2.Value()
+
+
+def _input(req: fnv1.RunFunctionRequest) -> dict[str, Any]:
+    """The input of the Composition's step.
+
+    Raises:
+        Refused: it holds more values than are read.
+    """
+    try:
+        return structs.read(req.input, most=bounds.MAX_INPUT_VALUES)
+    except structs.TooManyValuesError:
+        raise bounds.too_large_input() from None
 
 
 def write_response(req: fnv1.RunFunctionRequest, answer: Response) -> fnv1.RunFunctionResponse:
@@ -144,7 +192,10 @@ def write_response(req: fnv1.RunFunctionRequest, answer: Response) -> fnv1.RunFu
     rsp.meta.ttl.FromSeconds(answer.ttl_seconds)
     for name, composed in answer.resources.items():
         desired = rsp.desired.resources[name]
-        resource.update(desired, composed.manifest)
+        if (data := composed.forms.get(_STRUCT)) is None:
+            data = composed.forms[_STRUCT] = _struct(composed.manifest)
+        # As `resource.update` would: a field that an earlier step desires is replaced.
+        desired.resource.MergeFromString(data)
         desired.ready = fnv1.READY_TRUE if composed.ready else fnv1.READY_FALSE
     if answer.status:
         _update_status(rsp, answer.status)
@@ -175,6 +226,12 @@ def write_response(req: fnv1.RunFunctionRequest, answer: Response) -> fnv1.RunFu
         refusal = answer.refusal
         _add_result(rsp, fnv1.SEVERITY_FATAL, refusal.reason, refusal.message)
     return rsp
+
+
+def _struct(manifest: Manifest) -> bytes:
+    struct = struct_pb2.Struct()
+    struct.update(manifest)
+    return struct.SerializeToString()
 
 
 def _update_status(rsp: fnv1.RunFunctionResponse, status: Mapping[str, Any]) -> None:

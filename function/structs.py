@@ -9,11 +9,14 @@ would be written with 301 digits.
 is looked at and nothing else, for the observed objects, of which little is needed.
 """
 
+import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, overload
 
 from google.protobuf import struct_pb2
+from google.protobuf.message import Message
 
 _MAX_INT: Final = 2.0**63
 
@@ -38,6 +41,21 @@ def read(struct: struct_pb2.Struct, *, most: int = sys.maxsize) -> dict[str, Any
 def read_value(value: struct_pb2.Value, *, most: int) -> Any:  # noqa: ANN401  # Any JSON value.
     """The value as a plain one; as `read`."""
     return _Reader(most).value(value)
+
+
+def digest(*parts: Message | str) -> bytes:
+    """A digest of messages and texts: the same for the same ones, in whatever order maps are."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else serialized(part)
+        hashed.update(b"%d:" % len(data))
+        hashed.update(data)
+    return hashed.digest()
+
+
+def serialized(message: Message) -> bytes:
+    """A message as bytes: the same for the same one."""
+    return message.SerializeToString(deterministic=True)
 
 
 class View(Mapping[str, Any]):
@@ -65,6 +83,30 @@ class View(Mapping[str, Any]):
     def __len__(self) -> int:
         """How many keys there are."""
         return len(self._fields)
+
+
+class Whole(Mapping[str, Any]):
+    """An object that is read as a whole, when something of it is first asked for."""
+
+    def __init__(self, read: Callable[[], dict[str, Any]]) -> None:
+        """Takes what reads it."""
+        self._read = read
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        return self._read()
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # Any JSON value.
+        """The value of a key."""
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys in a fixed order."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """How many keys there are."""
+        return len(self._values)
 
 
 class _Items(Sequence[Any]):

@@ -45,7 +45,7 @@ def read(request: Request) -> Router:
         Refused: the input breaks a rule, or the composite resource has no namespace to compose
             into, a name that cannot be a Service's, or a spec that breaks a rule of the API.
     """
-    platform = parse(Input, request.input, "input", names.REASON_INVALID_INPUT)
+    platform = parse(Input, dict(request.input), "input", names.REASON_INVALID_INPUT)
     metadata = shapes.object_at(request.composite, "metadata")
     spec = request.composite.get("spec")
     if spec is None:
@@ -60,6 +60,13 @@ def read(request: Request) -> Router:
         spec=parse(Spec, spec, "spec", names.REASON_INVALID_SPEC),
         platform=platform,
     )
+
+
+def identity(composite: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What tells a composite resource from all others: its namespace, name and uid."""
+    metadata = shapes.object_at(composite, "metadata")
+    namespace, name, uid = (shapes.text_at(metadata, key) for key in ("namespace", "name", "uid"))
+    return namespace, name, uid
 
 
 def title(composite: Mapping[str, Any]) -> str:

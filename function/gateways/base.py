@@ -3,9 +3,10 @@
 A plan knows nothing of the cluster, so the same router always gives the same plan.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 from function.api import Router
 from function.call import Manifest, Result
@@ -13,6 +14,9 @@ from function.call import Manifest, Result
 
 class Gateway(Protocol):
     """A kind of gateway."""
+
+    def shared_texts(self) -> Sequence[str]:
+        """Long texts that are the same in the composed resources of all routers."""
 
     def plan(self, router: Router) -> "Plan":
         """The plan of a router's gateway.
@@ -128,3 +132,41 @@ class Plan:
     own_keys: frozenset[SecretKey]
     longest_call_seconds: int
     results: tuple[Result, ...]
+    _written: dict[str, "Written"] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def distinct_needs(self) -> tuple[tuple[Needs | None, ...], ...]:
+        """What the targets of a model need, for all models; many share it with others."""
+        return tuple(
+            dict.fromkeys(
+                tuple(target.needs for target in targets) for targets in self.offers.values()
+            )
+        )
+
+    def written(self, name: str, part: object, write: Callable[[], Manifest]) -> "Written":
+        """A manifest that is written once and kept, until what it takes from the cluster changes.
+
+        Args:
+            name: of the composed resource.
+            part: all that the manifest depends on beside the plan.
+            write: writes it.
+        """
+        kept = self._written.get(name)
+        if kept is None or kept.part != part:
+            kept = self._written[name] = Written(part, write(), {})
+        return kept
+
+
+@dataclass(frozen=True, repr=False)
+class Written:
+    """A manifest of a plan, which never changes.
+
+    Attributes:
+        part: all that it depends on beside the plan.
+        manifest: the object.
+        forms: other forms in which it has been written, by the name of the form.
+    """
+
+    part: Any
+    manifest: Manifest
+    forms: dict[str, bytes]

@@ -35,11 +35,13 @@ class GeneratedKey:
         id: what tells it from the key before it. The first has none, so that the same router gives
             the same pods, and no stale cache rolls them.
         settled: whether the id stays: it is the first's, or has been seen on the Secret.
+        random: whether the key or its id has just been drawn.
     """
 
     data: str
     id: str
     settled: bool
+    random: bool
 
     def __repr__(self) -> str:
         """Says nothing of the key."""
@@ -89,6 +91,7 @@ def read(
         data=_random() if found is None else _kept(found, key),
         id=_new_id() if replaces else _id(found),
         settled=not replaces,
+        random=found is None or replaces,
     )
 
 

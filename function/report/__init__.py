@@ -36,6 +36,7 @@ def composed(
         requirements=observed.requirements,
         results=events.new(shown, request.composite, plan.results),
         ttl_seconds=plan.router.platform.ttl_seconds,
+        repeatable=observed.generated_key is None or not observed.generated_key.random,
     )
 
 

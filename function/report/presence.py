@@ -39,23 +39,20 @@ class Presence:
     """What was found out about all keys that a gateway needs.
 
     Attributes:
-        models: for each model name that clients can ask for.
+        models: for each combination of needs that the targets of a model have.
         whole: about all of them and what the gateway itself needs.
     """
 
-    models: Mapping[str, Finding]
+    models: Mapping[tuple[Needs | None, ...], Finding]
     whole: Finding
 
 
 def examine(plan: Plan, observed: Observed) -> Presence:
     """Looks for all keys that a gateway needs."""
     elsewhere = bool(plan.router.spec.deployment.env_from)
-    # Most models share their needs with many others.
-    distinct = {target.needs for targets in plan.offers.values() for target in targets}
-    found = {needs: check(needs, observed.secrets, elsewhere=elsewhere) for needs in distinct}
     models = {
-        name: together([found[target.needs] for target in targets])
-        for name, targets in plan.offers.items()
+        needs: together([check(need, observed.secrets, elsewhere=elsewhere) for need in needs])
+        for needs in plan.distinct_needs
     }
     own = [check(((key,),), observed.secrets) for key in sorted(observed.own_keys)]
     return Presence(models, together([*models.values(), *own]))

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final
 
 from function.call import Manifest
-from function.gateways.base import Plan, Target
+from function.gateways.base import Needs, Plan, Target
 from function.observed import Observed
 from function.report.presence import Finding
 from function.resources import service
@@ -19,13 +19,15 @@ MAX_TARGETS: Final = 8
 """How many targets or keys of a model the status lists, before the entry that counts the rest."""
 
 
-def fields(plan: Plan, observed: Observed, models: Mapping[str, Finding]) -> Manifest:
+def fields(
+    plan: Plan, observed: Observed, models: Mapping[tuple[Needs | None, ...], Finding]
+) -> Manifest:
     """The status fields.
 
     Args:
         plan: the plan of the gateway.
         observed: what the cluster holds of it.
-        models: what was found out about the keys of each model name.
+        models: what was found out about the keys of each combination of needs.
     """
     deployment = observed.deployment
     return {
@@ -35,7 +37,7 @@ def fields(plan: Plan, observed: Observed, models: Mapping[str, Finding]) -> Man
         "models": _within(
             MAX_TEXT,
             (
-                _model(name, targets, models[name])
+                _model(name, targets, models[tuple(target.needs for target in targets)])
                 for name, targets in islice(plan.offers.items(), MAX_MODELS)
             ),
         ),

@@ -1,7 +1,8 @@
 """The composed kinds, a module each. Adding one is such a module and one line here."""
 
 from collections.abc import Mapping
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from function.call import DesiredResource
 from function.gateways.base import Plan
@@ -12,7 +13,7 @@ from function.resources.deployment import Deployment
 from function.resources.master_key import MasterKeySecret
 from function.resources.service import Service
 
-KINDS: Final[Mapping[str, ComposedKind]] = {
+KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     kind.name: kind for kind in (ConfigMap(), Deployment(), MasterKeySecret(), Service())
 }
 """All composed kinds, by the names of their objects among the composed resources."""
@@ -22,7 +23,9 @@ def build(plan: Plan, observed: Observed) -> dict[str, DesiredResource]:
     """The composed resources that the router wants, by name."""
     resources = {}
     for name in observed.wanted:
-        desired, own = KINDS[name].build(plan, observed), observed.own.get(name)
-        ready = own is not None and KINDS[name].is_ready(desired, own)
-        resources[name] = DesiredResource(desired, ready)
+        kind, own = KINDS[name], observed.own.get(name)
+        part = kind.part(observed)
+        desired = plan.written(name, part, partial(kind.build, plan, part))
+        ready = own is not None and kind.is_ready(desired.manifest, own)
+        resources[name] = DesiredResource(desired.manifest, ready, desired.forms)
     return resources

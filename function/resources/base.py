@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from function import names
 from function.api import Router
@@ -10,9 +10,14 @@ from function.call import Manifest, ResourceSelector
 from function.gateways.base import Plan
 from function.observed import Observed, Seen
 
+PartT = TypeVar("PartT")
 
-class ComposedKind(ABC):
+
+class ComposedKind(ABC, Generic[PartT]):
     """A composed kind. A new one is a subclass in a module of its own and a line in `KINDS`.
+
+    Its object is written from the plan and from a part of what is observed, and is written again
+    only if one of the two changes: so it is given nothing else.
 
     Attributes:
         name: the name of its object among the composed resources, from `function.names`.
@@ -28,14 +33,18 @@ class ComposedKind(ABC):
     adopts: ClassVar[bool] = False
 
     @abstractmethod
-    def body(self, plan: Plan, observed: Observed) -> Manifest:
+    def part(self, observed: Observed) -> PartT:
+        """What the object takes from the cluster: a value that can be compared."""
+
+    @abstractmethod
+    def body(self, plan: Plan, part: PartT) -> Manifest:
         """All of the object but its type and metadata."""
 
     def object_name(self, router: Router) -> str:
         """What the object is called."""
         return router.name
 
-    def annotations(self, observed: Observed) -> Mapping[str, str]:  # noqa: ARG002
+    def annotations(self, part: PartT) -> Mapping[str, str]:  # noqa: ARG002
         """The function's own annotations of the object."""
         return {}
 
@@ -53,7 +62,7 @@ class ComposedKind(ABC):
             self.api_version, self.kind, self.object_name(router), router.namespace
         )
 
-    def build(self, plan: Plan, observed: Observed) -> Manifest:
+    def build(self, plan: Plan, part: PartT) -> Manifest:
         """The object."""
         router = plan.router
         common = router.spec.common_metadata
@@ -62,13 +71,13 @@ class ComposedKind(ABC):
             "namespace": router.namespace,
             "labels": {**common.labels, **labels(plan)},
         }
-        if annotations := {**common.annotations, **self.annotations(observed)}:
+        if annotations := {**common.annotations, **self.annotations(part)}:
             metadata["annotations"] = annotations
         return {
             "apiVersion": self.api_version,
             "kind": self.kind,
             "metadata": metadata,
-            **self.body(plan, observed),
+            **self.body(plan, part),
         }
 
 

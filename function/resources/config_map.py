@@ -8,7 +8,7 @@ from function.observed import Observed
 from function.resources.base import ComposedKind
 
 
-class ConfigMap(ComposedKind):
+class ConfigMap(ComposedKind[None]):
     """The ConfigMap with the files of the gateway's configuration."""
 
     name = names.RESOURCE_CONFIG_MAP
@@ -19,6 +19,9 @@ class ConfigMap(ComposedKind):
         """The name that the pods mount."""
         return names.config_map_of(router.name)
 
-    def body(self, plan: Plan, observed: Observed) -> Manifest:  # noqa: ARG002
+    def part(self, observed: Observed) -> None:
+        """Nothing."""
+
+    def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
         """The files."""
         return {"data": dict(plan.config.texts)}

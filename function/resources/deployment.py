@@ -26,7 +26,7 @@ _MARGIN_SECONDS: Final = 20
 """How much longer a pod that stops may take than its longest call."""
 
 
-class Deployment(ComposedKind):
+class Deployment(ComposedKind[str | None]):
     """The Deployment that runs the gateway."""
 
     name = names.RESOURCE_DEPLOYMENT
@@ -37,13 +37,17 @@ class Deployment(ComposedKind):
         """Whether the gateway can be called: while a rotation rolls, it can."""
         return ObservedDeployment(observed).available is True
 
-    def build(self, plan: Plan, observed: Observed) -> Manifest:
+    def part(self, observed: Observed) -> str | None:
+        """The digest of the Secrets' values, a change of which rolls the pods."""
+        return observed.secret_hash
+
+    def build(self, plan: Plan, part: str | None) -> Manifest:
         """The object.
 
         Raises:
             Refused: it is larger than Kubernetes could keep.
         """
-        manifest = super().build(plan, observed)
+        manifest = super().build(plan, part)
         size = len(_json(manifest))
         if size > MAX_BYTES:
             raise Refused(
@@ -54,7 +58,7 @@ class Deployment(ComposedKind):
             )
         return manifest
 
-    def body(self, plan: Plan, observed: Observed) -> Manifest:
+    def body(self, plan: Plan, part: str | None) -> Manifest:
         """The pods, and how they are replaced."""
         replicas = plan.router.spec.deployment.replicas
         return {
@@ -66,18 +70,18 @@ class Deployment(ComposedKind):
                     "type": "RollingUpdate",
                     "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
                 },
-                "template": {"metadata": _pod_metadata(plan, observed), "spec": _pod(plan)},
+                "template": {"metadata": _pod_metadata(plan, part), "spec": _pod(plan)},
             },
         }
 
 
-def _pod_metadata(plan: Plan, observed: Observed) -> Manifest:
+def _pod_metadata(plan: Plan, secret_hash: str | None) -> Manifest:
     """The metadata of the pods: the user's own under the function's own."""
     users = plan.router.spec.pod_metadata
     # What rolls the pods when it changes, beside their own fields.
     hashes = {names.ANNOTATION_CONFIG_HASH: plan.config.digest}
-    if observed.secret_hash is not None:
-        hashes[names.ANNOTATION_SECRET_HASH] = observed.secret_hash
+    if secret_hash is not None:
+        hashes[names.ANNOTATION_SECRET_HASH] = secret_hash
     return {
         "labels": {**users.labels, **labels(plan)},
         "annotations": {**users.annotations, **hashes},

@@ -7,10 +7,11 @@ from function.api import Router
 from function.call import Manifest
 from function.gateways.base import Plan
 from function.observed import Observed, Seen, master_key
+from function.observed.master_key import GeneratedKey
 from function.resources.base import ComposedKind
 
 
-class MasterKeySecret(ComposedKind):
+class MasterKeySecret(ComposedKind[GeneratedKey | None]):
     """The Secret with a master key that is generated for the router."""
 
     name = names.RESOURCE_MASTER_KEY
@@ -26,12 +27,14 @@ class MasterKeySecret(ComposedKind):
         """Not if the router names a Secret of its user's."""
         return master_key.is_wanted(plan, seen.secrets, observed=self.name in seen.own)
 
-    def annotations(self, observed: Observed) -> Mapping[str, str]:
-        """What tells the key from the one before it."""
-        key = observed.generated_key
-        return {names.ANNOTATION_KEY_ID: key.id} if key and key.id else {}
+    def part(self, observed: Observed) -> GeneratedKey | None:
+        """The key."""
+        return observed.generated_key
 
-    def body(self, plan: Plan, observed: Observed) -> Manifest:
+    def annotations(self, part: GeneratedKey | None) -> Mapping[str, str]:
+        """What tells the key from the one before it."""
+        return {names.ANNOTATION_KEY_ID: part.id} if part and part.id else {}
+
+    def body(self, plan: Plan, part: GeneratedKey | None) -> Manifest:
         """The key. Immutable, so that no stale cache can ever replace it by another."""
-        key = observed.generated_key
-        return {"data": {plan.generated_key.key: key and key.data}, "immutable": True}
+        return {"data": {plan.generated_key.key: part and part.data}, "immutable": True}

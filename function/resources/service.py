@@ -11,7 +11,7 @@ from function.observed import Observed
 from function.resources.base import ComposedKind, service_selector
 
 
-class Service(ComposedKind):
+class Service(ComposedKind[None]):
     """The Service in front of the gateway's pods."""
 
     name = names.RESOURCE_SERVICE
@@ -22,7 +22,10 @@ class Service(ComposedKind):
         """Whether it can be called at the port that the status names."""
         return serves(desired, observed)
 
-    def body(self, plan: Plan, observed: Observed) -> Manifest:  # noqa: ARG002
+    def part(self, observed: Observed) -> None:
+        """Nothing."""
+
+    def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
         """One port, to the pods that this function composed."""
         return {
             "spec": {

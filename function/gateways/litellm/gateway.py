@@ -67,6 +67,11 @@ _RESERVED: Final = {
 """Variables that the user's own may not replace, and why."""
 
 
+def shared_texts() -> Sequence[str]:
+    """The gate."""
+    return (config.gate(),)
+
+
 def plan(router: Router) -> Plan:
     """The plan of a router's gateway.
 

@@ -1,0 +1,113 @@
+"""What is kept from one call for the next ones, for how long, and why.
+
+Crossplane calls the function twice in each reconcile of each router, for ever, and nearly always
+nothing has changed. So two things are kept:
+
+- The answer to a request, by the digest of the whole request: the same request gets the same answer
+  without being read. An answer with something random in it is not kept, nor is a refusal, nor what
+  a defect leads to.
+- The plan of a router, with the digest of all that it is made from: while only the cluster changes,
+  neither is the spec read again nor the configuration written. The plan keeps its manifests.
+
+Digests are those of serialized bytes, never of Python values, among which `1 == True == 1.0`. What
+was used longest ago goes first. Answers and plans each have half of one budget, so that the plans,
+which are larger and needed less often, do not displace the answers.
+
+Kept answers and manifests may hold a generated master key: nothing of them is ever shown.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from cachetools import LRUCache
+
+from function.call import Request
+from function.gateways.base import Plan
+
+DEFAULT_BYTES: Final = 10 * 1024 * 1024
+"""How much is kept by default: the answers of some 300 routers of ten models."""
+
+# What Python takes beside the bytes themselves, as `tracemalloc` counts it; a test compares.
+_ANSWER_BYTES: Final = 800
+_PLAN_BYTES: Final = 60_000
+_PLAN_BYTES_PER_BYTE: Final = 20
+
+KeyT = TypeVar("KeyT")
+ItemT = TypeVar("ItemT")
+
+
+class Kept:
+    """What is kept. Threads may share it."""
+
+    def __init__(self, most: int = 0, shared_texts: Sequence[str] = ()) -> None:
+        """Keeps nothing yet.
+
+        Args:
+            most: how many bytes all that is kept may take.
+            shared_texts: texts that stand in many answers, of which one copy is enough.
+        """
+        self._answers = LRUCache[bytes, _Answer](most // 2, getsizeof=_size_of_answer)
+        self._plans = LRUCache[tuple[str, ...], _Planned](most // 2, getsizeof=_size_of_plan)
+        self._texts = tuple(text.encode() for text in shared_texts)
+        self._lock = threading.Lock()
+
+    def answer(self, digest: bytes) -> bytes | None:
+        """The answer to a request with this digest, if it is kept."""
+        with self._lock:
+            answer = self._answers.get(digest)
+        return None if answer is None else answer.whole
+
+    def keep_answer(self, digest: bytes, answer: bytes) -> None:
+        """Keeps the answer to a request with this digest."""
+        shared = next((text for text in self._texts if text in answer), answer)
+        with self._lock:
+            _put(self._answers, digest, _Answer(shared, tuple(answer.split(shared))))
+
+    def plan(self, request: Request) -> Plan | None:
+        """The plan of a request's router, if it is kept and what it was made from is the same."""
+        with self._lock:
+            kept = self._plans.get(request.router)
+        return kept.plan if kept is not None and kept.source == request.source else None
+
+    def keep_plan(self, request: Request, plan: Plan) -> None:
+        """Keeps the plan of a request's router, in place of the one before."""
+        if request.source is not None:
+            with self._lock:
+                _put(self._plans, request.router, _Planned(request.source, plan, request.size))
+
+
+@dataclass(frozen=True, repr=False)
+class _Answer:
+    """An answer without the text that many share, which stood between its parts."""
+
+    shared: bytes
+    parts: tuple[bytes, ...]
+
+    @property
+    def whole(self) -> bytes:
+        return self.shared.join(self.parts)
+
+
+@dataclass(frozen=True, repr=False)
+class _Planned:
+    """A plan, a digest of what it was made from, and how many bytes that had."""
+
+    source: bytes
+    plan: Plan
+    size: int
+
+
+def _size_of_answer(answer: _Answer) -> int:
+    return _ANSWER_BYTES + sum(map(len, answer.parts))
+
+
+def _size_of_plan(planned: _Planned) -> int:
+    return _PLAN_BYTES + _PLAN_BYTES_PER_BYTE * planned.size
+
+
+def _put(cache: LRUCache[KeyT, ItemT], key: KeyT, item: ItemT) -> None:
+    """Puts an item into a cache, unless it is larger than all of it."""
+    if cache.getsizeof(item) <= cache.maxsize:
+        cache[key] = item
