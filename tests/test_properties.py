@@ -199,7 +199,10 @@ def test_no_provider_reads_a_variable_that_is_not_meant_for_it(spec: Manifest) -
     assume(read_by)
     for model, provider, variable in read_by:
         assert variable in provider.variables
-        assert environment[variable]["name"] == credentials.secret_of(model, parsed)
+        source = credentials.source_of(model, parsed)
+        assert source is not None
+        key = source.key(variable)
+        assert (environment[variable]["name"], environment[variable]["key"]) == key
 
 
 @given(strategies.offers)

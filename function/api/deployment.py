@@ -213,7 +213,7 @@ class Deployment(Model):
 
 
 class Metadata(Model):
-    """Labels and annotations."""
+    """Labels and annotations, of the pods at least."""
 
     labels: Annotated[
         dict[MetadataKey, LabelValue], Field(max_length=32), BeforeValidator(without_nulls)
@@ -224,25 +224,8 @@ class Metadata(Model):
         BeforeValidator(without_nulls),
     ] = {}
 
-
-class CommonMetadata(Metadata):
-    """Labels and annotations of the composed objects."""
-
     @model_validator(mode="after")
-    def _known_to_kubernetes(self) -> "CommonMetadata":
-        if _SOURCE_RANGES in self.annotations:
-            raise refuse(
-                f"the annotation {_SOURCE_RANGES} must not be set: the gateway's Service has no "
-                "load balancer"
-            )
-        return self
-
-
-class PodMetadata(Metadata):
-    """Labels and annotations of the pods."""
-
-    @model_validator(mode="after")
-    def _known_to_kubernetes(self) -> "PodMetadata":
+    def _known_of_pods(self) -> "Metadata":
         """Rejects annotations that the API server takes for more than notes."""
         if any(_REPLACED.fullmatch(key) for key in self.annotations):
             raise refuse(
@@ -252,5 +235,18 @@ class PodMetadata(Metadata):
         if not _INT32.fullmatch(self.annotations.get(_DELETION_COST, "0")):
             raise refuse(
                 f"the annotation {_DELETION_COST} must be a whole number of at most nine digits"
+            )
+        return self
+
+
+class CommonMetadata(Metadata):
+    """Labels and annotations of the composed objects and the pods."""
+
+    @model_validator(mode="after")
+    def _known_of_services(self) -> "CommonMetadata":
+        if _SOURCE_RANGES in self.annotations:
+            raise refuse(
+                f"the annotation {_SOURCE_RANGES} must not be set: the gateway's Service has no "
+                "load balancer"
             )
         return self

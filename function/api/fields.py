@@ -104,14 +104,15 @@ def _in_bytes(value: str) -> str:
     return value
 
 
-def map_key(field: str) -> AfterValidator:
-    """Rejects a list in which two entries share the value of a field: Kubernetes' list map."""
+def map_key(*fields: str) -> AfterValidator:
+    """Rejects a list in which two entries share the values of fields: Kubernetes' list map."""
 
     def check(entries: list[Any]) -> list[Any]:
-        seen = set[str]()
-        for key in (getattr(entry, field) for entry in entries):
+        seen = set[tuple[str, ...]]()
+        for key in (tuple(getattr(entry, field) for field in fields) for entry in entries):
             if key in seen:
-                raise refuse(f"'{shorten(key)}' is listed twice: keep one of the entries")
+                shown = " with ".join(f"'{shorten(part)}'" for part in key)
+                raise refuse(f"{shown} is listed twice: keep one of the entries")
             seen.add(key)
         return entries
 
@@ -127,15 +128,14 @@ ObjectName = Annotated[
         "every part between dots must begin and end with a letter or digit",
     ),
 ]
-DataKey = Annotated[
-    str,
-    Field(min_length=1, max_length=253),
-    Rule(
-        r"\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*",
-        "a key of a Secret or ConfigMap must be letters, digits, '-', '_' and '.', and must not "
-        "begin with '..' or be '.'",
-    ),
-]
+_DATA_KEY: Final = Rule(
+    r"\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*",
+    "a key of a Secret or ConfigMap must be letters, digits, '-', '_' and '.', and must not begin "
+    "with '..' or be '.'",
+)
+DataKey = Annotated[str, Field(min_length=1, max_length=253), _DATA_KEY]
+ShortDataKey = Annotated[str, Field(min_length=1, max_length=128), _DATA_KEY]
+"""The same where there are thousands of them, which would cost CEL too much."""
 VariableName = Annotated[
     str,
     Field(min_length=1, max_length=253),
@@ -145,6 +145,15 @@ VariableName = Annotated[
         "not begin with a digit or '..' or be '.'",
     ),
 ]
+ProviderVariable = Annotated[
+    str,
+    Rule(
+        r"[A-Z0-9_]{1,128}",
+        "a variable of LiteLLM's must be upper-case letters, digits and '_', such as "
+        "OPENAI_API_KEY",
+    ),
+]
+"""A variable of which LiteLLM reads a credential or a setting of a provider."""
 Image = Annotated[
     str,
     Field(min_length=1, max_length=512),

@@ -98,6 +98,7 @@ class AIModel(Model):
     tpm: Limit | None = None
     max_parallel_requests: Limit | None = None
     weight: Annotated[int, Field(ge=0, le=1000000)] | None = None
+    standby: bool | None = None
     timeout_seconds: Annotated[int, Field(ge=1, le=MAX_CALL_SECONDS)] | None = None
     max_retries: Retries | None = None
     parameters: OpenObject | None = None
@@ -129,6 +130,12 @@ class AIModel(Model):
                 "vllm/ would run the model inside the gateway, which has no vLLM: name it "
                 "hosted_vllm/ and set apiBase to the URL of your vLLM server"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _no_share(self) -> "AIModel":
+        if self.standby and self.weight:
+            raise refuse("a standby has no share of the load: remove weight or standby")
         return self
 
     @model_validator(mode="after")
@@ -183,6 +190,31 @@ class AIModel(Model):
         """The model name that clients ask for."""
         return self.name if self.alias is None else self.alias
 
+    @property
+    def is_called(self) -> bool:
+        """Whether it takes calls at all: one of weight 0 is left out of the gateway."""
+        return self.weight != 0
+
+
+def offers(wildcard: str, name: str) -> bool:
+    """Whether a wildcard offers a model of that name: each `*` stands for any text.
+
+    It looks at each part once, where a regular expression may try all ways to share the text.
+    """
+    head, *others = wildcard.split("*")
+    if not others:
+        return wildcard == name
+    *middle, tail = others
+    begin, end = len(head), len(name) - len(tail)
+    if begin > end or not (name.startswith(head) and name.endswith(tail)):
+        return False
+    for part in middle:
+        found = name.find(part, begin, end)
+        if found < 0:
+            return False
+        begin = found + len(part)
+    return True
+
 
 def distinct(models: list[AIModel]) -> list[AIModel]:
     """Rejects an entry that is identical to another, which can only be a mistake."""
@@ -203,16 +235,13 @@ def _identity(model: AIModel) -> object:
     return *closed.values(), _json([model.parameters, model.info])  # A dict has no hash.
 
 
-def weighted(models: list[AIModel]) -> list[AIModel]:
-    """Rejects a group whose weights are all 0, which LiteLLM would balance evenly all the same."""
-    totals = dict[str, int]()
+def served(models: list[AIModel]) -> list[AIModel]:
+    """Rejects a group that no entry serves, all of them being left out or on standby."""
+    takes_calls = {model.offered_as for model in models if model.is_called and not model.standby}
     for model in models:
-        weight = 1 if model.weight is None else model.weight
-        totals[model.offered_as] = totals.get(model.offered_as, 0) + weight
-    for name, total in totals.items():
-        if total == 0:
+        if model.offered_as not in takes_calls:
             raise refuse(
-                f"the weights of '{shorten(name)}' are all 0: give one of its entries a weight "
-                "above 0, or leave the weight out"
+                f"'{shorten(model.offered_as)}' has no entry that takes calls: raise the weight "
+                "of one of its entries above 0, or remove its standby"
             )
     return models

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from function.api import literals
 from function.api.fields import MAX_CALL_SECONDS, OpenObject, Retries, map_key
-from function.api.models import AIModel
+from function.api.models import AIModel, offers
 from function.api.secret_refs import SecretKeyRef
 from function.api.validation import Model, Rule, refuse
 from function.text import shorten
@@ -22,7 +22,20 @@ _SHOWN: Final = re.compile(r"[-._:/@A-Za-z0-9]+( [-._:/@A-Za-z0-9]+)*")
 _MAX_FALLBACKS: Final = 64
 _MAX_TARGETS: Final = 8
 
-ModelName = Annotated[str, Field(min_length=1, max_length=256)]
+SIMPLE_SHUFFLE: Final = "simple-shuffle"
+ALL_OTHERS: Final = "*"
+"""The model of a fallback that is for all models without one of their own."""
+
+ModelName = Annotated[
+    str,
+    Field(min_length=1, max_length=256),
+    Rule(
+        # LiteLLM puts it into a response header, which allows no other characters.
+        r"[!-~]([ -~]*[!-~])?",
+        "the name of a model must be printable ASCII, with no space at the beginning or end",
+    ),
+]
+When = Literal["Failure", "ContextWindow", "ContentPolicy"]
 Strategy = Literal[
     "simple-shuffle",
     "least-busy",
@@ -37,6 +50,7 @@ class Fallback(Model):
     """The models to try when a model fails."""
 
     model: ModelName
+    when: When = "Failure"
     to: Annotated[list[ModelName], Field(min_length=1, max_length=_MAX_TARGETS)]
 
     @model_validator(mode="after")
@@ -50,10 +64,10 @@ class Fallback(Model):
                 "a fallback must not contain os.environ/: LiteLLM would replace it by the "
                 "variable's value"
             )
-        if "*" in "".join([self.model, *self.to]):
+        if (self.model != ALL_OTHERS and "*" in self.model) or "*" in "".join(self.to):
             raise refuse(
-                "LiteLLM does not fall back from or to a wildcard: offer the model in an entry of "
-                "its own, and name that"
+                "a fallback must not name a wildcard: name models that it offers, or '*' as model "
+                "for all models without fallbacks of their own"
             )
         return self
 
@@ -66,7 +80,18 @@ class Routing(Model):
     timeout_seconds: Annotated[int, Field(ge=1, le=MAX_CALL_SECONDS)] | None = None
     allowed_failures: Annotated[int, Field(ge=0, le=1000000)] | None = None
     cooldown_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
-    fallbacks: Annotated[list[Fallback], Field(max_length=_MAX_FALLBACKS), map_key("model")] = []
+    fallbacks: Annotated[
+        list[Fallback], Field(max_length=_MAX_FALLBACKS), map_key("model", "when")
+    ] = []
+
+    def fallbacks_when(self, when: When) -> dict[str, list[str]]:
+        """The fallbacks of one kind of failure: for each model, the models that are tried."""
+        return {fallback.model: fallback.to for fallback in self.fallbacks if fallback.when == when}
+
+    @property
+    def shuffles(self) -> bool:
+        """Whether deployments are drawn by their weights."""
+        return self.strategy in (None, SIMPLE_SHUFFLE)
 
     @property
     def call_seconds(self) -> int:
@@ -138,18 +163,35 @@ class Config(Model):
 
 
 def check_fallbacks(routing: Routing, models: list[AIModel]) -> None:
-    """Rejects a fallback from or to a model that is not offered."""
+    """Rejects a fallback from or to a model that no entry offers, not even a wildcard."""
     offered = {model.offered_as for model in models}
+    wildcards = [name for name in offered if "*" in name]
     for i, fallback in enumerate(routing.fallbacks):
         places = {"model": fallback.model} | {f"to[{j}]": to for j, to in enumerate(fallback.to)}
         for place, name in places.items():
-            if name not in offered:
+            if name in offered or (place == "model" and name == ALL_OTHERS):
+                continue
+            if not any(offers(wildcard, name) for wildcard in wildcards):
                 shown = f"'{shorten(name)}'" if _SHOWN.fullmatch(name) else "the model"
                 raise refuse(
                     f"{shown} is not offered: a fallback must name the alias of an "
-                    "entry of aiModels, or the name of an entry without an alias",
+                    "entry of aiModels, the name of an entry without an alias, or a model that a "
+                    "wildcard among them offers",
                     at=f".routing.fallbacks[{i}].{place}",
                 )
+
+
+def check_standbys(routing: Routing, models: list[AIModel]) -> None:
+    """Rejects a standby where LiteLLM would give it a share of the load all the same."""
+    if routing.shuffles:
+        return
+    for i, model in enumerate(models):
+        if model.standby:
+            raise refuse(
+                "a standby needs the strategy simple-shuffle, since every other would give it "
+                "a share of the load: remove standby or the strategy",
+                at=f".aiModels[{i}].standby",
+            )
 
 
 def check_duration(routing: Routing, models: list[AIModel]) -> None:

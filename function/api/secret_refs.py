@@ -1,17 +1,29 @@
 """References to Secrets in the ModelRouter's namespace."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from function.api.fields import DataKey, ObjectName
-from function.api.validation import Model, refuse
+from function.api.fields import DataKey, ObjectName, ProviderVariable, ShortDataKey
+from function.api.validation import Model, refuse, without_nulls
 
 
 class SecretRef(Model):
     """A Secret in the ModelRouter's namespace."""
 
     name: ObjectName | None = None
+    keys: (
+        Annotated[
+            dict[ProviderVariable, ShortDataKey],
+            Field(max_length=16),
+            BeforeValidator(without_nulls),
+        ]
+        | None
+    ) = None
+
+    def __hash__(self) -> int:
+        """A hash that does not mind that a dict has none."""
+        return hash(self.name)
 
 
 class Credentials(Model):

@@ -5,17 +5,18 @@ mirror it, because the function also sees specs that no API server has validated
 composition render` runs no admission) and must reject what admission rejects. A test compares the
 two field by field: types, bounds, patterns, defaults and messages.
 
-The schema has two defaults, `type` and `port`; every other default is the function's and is applied
-where it is used. Unknown fields are not an error here: Crossplane keeps fields of its own under
-`spec`.
+The schema has three defaults, `type`, `port` and the `when` of a fallback; every other default is
+the function's and is applied where it is used. Unknown fields are not an error here: Crossplane
+keeps fields of its own under `spec`.
 """
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from function.api.deployment import CommonMetadata, Deployment, PodMetadata
-from function.api.models import AIModel, distinct, weighted
+from function.api.deployment import CommonMetadata, Deployment, Metadata
+from function.api.models import AIModel, distinct, served
 from function.api.routing import (
     Cache,
     Config,
@@ -23,6 +24,7 @@ from function.api.routing import (
     Routing,
     check_duration,
     check_fallbacks,
+    check_standbys,
 )
 from function.api.secret_refs import Auth, Credentials
 from function.api.validation import Model
@@ -37,7 +39,7 @@ class Spec(Model):
         list[AIModel],
         Field(min_length=1, max_length=1000),
         AfterValidator(distinct),
-        AfterValidator(weighted),
+        AfterValidator(served),
     ]
     credentials: Credentials = Credentials()
     auth: Auth = Auth()
@@ -47,15 +49,21 @@ class Spec(Model):
     config: Config = Config()
     deployment: Deployment = Deployment()
     common_metadata: CommonMetadata = CommonMetadata()
-    pod_metadata: PodMetadata = PodMetadata()
+    pod_metadata: Metadata = Metadata()
 
     @property
     def shared_redis(self) -> Redis | None:
         """The Redis server that the pods share, if there is one and it is not switched off."""
         return None if self.redis is None or self.redis.enabled is False else self.redis
 
+    @cached_property
+    def called_models(self) -> list[AIModel]:
+        """The entries that take calls: one of weight 0 is left out of all that is composed."""
+        return [model for model in self.ai_models if model.is_called]
+
     @model_validator(mode="after")
     def _together(self) -> "Spec":
         check_fallbacks(self.routing, self.ai_models)
+        check_standbys(self.routing, self.ai_models)
         check_duration(self.routing, self.ai_models)
         return self

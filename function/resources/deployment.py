@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Final
 
 from function import names
@@ -19,6 +20,9 @@ MAX_BYTES: Final = 512 * 1024
 
 etcd takes 1.5 MiB, and the object's managedFields name all its fields once more.
 """
+
+_MAX_ANNOTATIONS: Final = 256 * 1024
+"""How large the annotations of an object may be, in bytes; each of a pod's two sources fits."""
 
 _json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -76,16 +80,25 @@ class Deployment(ComposedKind[str | None]):
 
 
 def _pod_metadata(plan: Plan, secret_hash: str | None) -> Manifest:
-    """The metadata of the pods: the user's own under the function's own."""
-    users = plan.router.spec.pod_metadata
+    """The metadata of the pods: what is for all objects, for pods alone, and the function's own.
+
+    Raises:
+        Refused: the annotations are larger than Kubernetes could keep.
+    """
+    common, own = plan.router.spec.common_metadata, plan.router.spec.pod_metadata
     # What rolls the pods when it changes, beside their own fields.
     hashes = {names.ANNOTATION_CONFIG_HASH: plan.config.digest}
     if secret_hash is not None:
         hashes[names.ANNOTATION_SECRET_HASH] = secret_hash
-    return {
-        "labels": {**users.labels, **labels(plan)},
-        "annotations": {**users.annotations, **hashes},
-    }
+    annotations = {**common.annotations, **own.annotations, **hashes}
+    text = "".join(chain.from_iterable(annotations.items()))
+    if (size := len(text.encode(errors="surrogatepass"))) > _MAX_ANNOTATIONS:
+        raise Refused(
+            names.REASON_DEPLOYMENT_TOO_LARGE,
+            f"spec.commonMetadata and spec.podMetadata give the pods {size} bytes of annotations, "
+            f"but at most {_MAX_ANNOTATIONS} are allowed: use shorter values.",
+        )
+    return {"labels": {**common.labels, **own.labels, **labels(plan)}, "annotations": annotations}
 
 
 def _pod(plan: Plan) -> Manifest:

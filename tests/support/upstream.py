@@ -47,6 +47,8 @@ class Upstream:
     def __init__(self) -> None:
         self.status: int = HTTPStatus.OK
         """What a model's call is answered with, from now on; other calls are not concerned."""
+        self.error: str | None = None
+        """What a failing model says of it, from now on; by default the status and the path."""
         self.failures = 0
         """How many of the next models' calls fail, whatever the status is."""
         self.delay = 0.0
@@ -84,6 +86,7 @@ class Upstream:
         self._server.wait_until_idle()
         self._released.clear()
         self.status, self.failures, self.tokens, self.busiest = HTTPStatus.OK, 0, 2, 0
+        self.error = None
         self.delay = self.pause = self.halt = 0.0
 
     def wait(self, seconds: float) -> None:
@@ -173,7 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = _answer(call, upstream.tokens) if status == HTTPStatus.OK else None
         if answer is None and status == HTTPStatus.OK:
             status = HTTPStatus.NOT_FOUND
-        text = json.dumps(answer or {"error": {"message": f"{status} on {call.path}"}}).encode()
+        said = upstream.error or f"{status} on {call.path}"
+        text = json.dumps(answer or {"error": {"message": said}}).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))

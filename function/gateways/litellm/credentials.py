@@ -6,6 +6,9 @@ for keys. It is in a variable whose name nothing reads, and the entries that it 
 to it in their own parameters. A missing key is then simply missing: there is nothing else for
 LiteLLM to find.
 
+Such a name has a dot, which no variable of LiteLLM's has: the variable, and the Secret; and, if the
+key has another name than the variable, `_` and the key, for no Secret's name holds a `_`.
+
 A variable keeps LiteLLM's own name only if that cannot send it astray: if all entries of the router
 own it, or, for one that no parameter stands for, if no other entry's provider reads it on any kind
 of call. A provider that is unknown, or could not be recorded, counts as one that reads everything.
@@ -14,8 +17,8 @@ A base URL decides where prompts and keys go, and for some providers LiteLLM cal
 without one. So these get their base as a parameter that is never empty.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from function import names
@@ -36,6 +39,23 @@ DUMMY_KEY: Final = "none"
 
 
 @dataclass(frozen=True)
+class Source:
+    """The Secret of an entry's credentials.
+
+    Attributes:
+        secret: its name.
+        keys: the key of each variable that has another name in the Secret.
+    """
+
+    secret: str
+    keys: Mapping[str, str] = field(hash=False)
+
+    def key(self, variable: str) -> SecretKey:
+        """Where the value of a variable is."""
+        return SecretKey(self.secret, self.keys.get(variable, variable))
+
+
+@dataclass(frozen=True)
 class Access:
     """How the credentials of one entry reach its provider.
 
@@ -53,7 +73,7 @@ class Access:
 
 
 def read(spec: Spec) -> list[tuple[AIModel, Access]]:
-    """The entries of a spec in its order, each with its access to its provider.
+    """The entries of a spec that take calls, in its order, each with its access to its provider.
 
     Raises:
         Refused: a provider can only take its key from the environment, where another would read it,
@@ -64,10 +84,11 @@ def read(spec: Spec) -> list[tuple[AIModel, Access]]:
             path=f"spec.aiModels[{i}]",
             model=model,
             provider=providers.find(model.provider),
-            secret=secret_of(model, spec),
+            source=source_of(model, spec),
             keyless=_credentials(model, spec).source == "None",
         )
         for i, model in enumerate(spec.ai_models)
+        if model.is_called
     ]
     public = _public(entries)
     given = {variable.name: variable.is_always_set for variable in spec.deployment.env}
@@ -76,13 +97,23 @@ def read(spec: Spec) -> list[tuple[AIModel, Access]]:
     return [(entry.model, _access(entry, public, given)) for entry in entries]
 
 
-def secret_of(model: AIModel, spec: Spec) -> str | None:
+def source_of(model: AIModel, spec: Spec) -> Source | None:
     """The Secret of a model's credentials; None if they come from elsewhere."""
     own = _credentials(model, spec)
     if own.source not in (None, "Secret"):
         return None
-    ref = own.secret_ref or spec.credentials.secret_ref
-    return (ref and ref.name) or DEFAULT_SECRET
+    shared = shared_source(spec)
+    if (ref := own.secret_ref) is None:
+        return shared
+    secret = ref.name or shared.secret
+    keys = shared.keys if ref.keys is None and secret == shared.secret else ref.keys
+    return Source(secret, keys or {})
+
+
+def shared_source(spec: Spec) -> Source:
+    """The Secret of models that name none."""
+    ref = spec.credentials.secret_ref
+    return Source((ref and ref.name) or DEFAULT_SECRET, (ref and ref.keys) or {})
 
 
 def environment(accesses: Iterable[Access]) -> dict[str, Manifest]:
@@ -98,6 +129,17 @@ def environment(accesses: Iterable[Access]) -> dict[str, Manifest]:
     return env
 
 
+def own_name(name: str) -> str:
+    """LiteLLM's own name of a variable that holds a credential."""
+    return name.partition(".")[0]
+
+
+def _private(variable: str, key: SecretKey) -> str:
+    """A name that nothing reads, for one of LiteLLM's variables and the key that it holds."""
+    other_key = "" if key.key == variable else f"_{key.key}"
+    return f"{variable}.{key.secret}{other_key}"
+
+
 def optional_key(key: SecretKey) -> Manifest:
     """A variable that holds a key of a Secret, if the key exists."""
     return {"valueFrom": {"secretKeyRef": {"name": key.secret, "key": key.key, "optional": True}}}
@@ -108,13 +150,14 @@ class _Entry:
     """A model with its place in the spec, its provider and its Secret.
 
     Attributes:
+        source: the Secret; None if its credentials come from none.
         keyless: whether the spec says that it needs no credentials.
     """
 
     path: str
     model: AIModel
     provider: Provider
-    secret: str | None
+    source: Source | None
     keyless: bool
 
 
@@ -122,18 +165,19 @@ def _credentials(model: AIModel, spec: Spec) -> Credentials:
     return spec.credentials if model.credentials is None else model.credentials
 
 
-def _public(entries: Sequence[_Entry]) -> set[SecretKey]:
-    """The keys whose variables keep LiteLLM's own names."""
-    distinct = {(entry.model.provider, entry.secret): entry for entry in entries}.values()
+def _public(entries: Sequence[_Entry]) -> set[str]:
+    """The variables that keep LiteLLM's own names: each is one key, whoever reads it."""
+    distinct = {(entry.model.provider, entry.source): entry for entry in entries}.values()
     providers_ = list({entry.model.provider: entry.provider for entry in distinct}.values())
-    secrets: dict[str, set[str | None]] = {}
+    keys: dict[str, set[SecretKey | None]] = {}
     for entry in distinct:
         for variable in entry.provider.variables:
-            secrets.setdefault(variable, set()).add(entry.secret)
+            key = None if entry.source is None else entry.source.key(variable)
+            keys.setdefault(variable, set()).add(key)
     return {
-        SecretKey(secret, variable)
-        for variable, (secret, *others) in secrets.items()
-        if secret is not None
+        variable
+        for variable, (key, *others) in keys.items()
+        if key is not None
         and not others
         and all(is_harmless(variable, reader, providers_) for reader in providers_)
     }
@@ -174,7 +218,7 @@ def _check_base(entry: _Entry, given: Mapping[str, bool]) -> None:
     if (
         entry.provider.needs_base
         and not any(given.get(variable) for variable in bases)
-        and (entry.secret is None or given.keys() >= {*bases})
+        and (entry.source is None or given.keys() >= {*bases})
     ):
         raise Refused(
             names.REASON_BASE_MISSING,
@@ -183,9 +227,9 @@ def _check_base(entry: _Entry, given: Mapping[str, bool]) -> None:
         )
 
 
-def _access(entry: _Entry, public: set[SecretKey], given: Mapping[str, bool]) -> Access:
-    model, provider, secret = entry.model, entry.provider, entry.secret
-    if secret is None:
+def _access(entry: _Entry, public: Container[str], given: Mapping[str, bool]) -> Access:
+    model, provider, source = entry.model, entry.provider, entry.source
+    if source is None:
         return Access(None, _without_secret(entry, given), {}, {})
     variables: dict[str, SecretKey] = {}
     copies: dict[str, str] = {}
@@ -196,25 +240,25 @@ def _access(entry: _Entry, public: set[SecretKey], given: Mapping[str, bool]) ->
         param = provider.params.get(variable)
         if variable in given or param in stated:
             continue
-        is_public = (secret, variable) in public
-        name = variable if is_public else f"{variable}.{secret}"
+        key = source.key(variable)
+        name = variable if variable in public else _private(variable, key)
         if param == "api_base" and provider.needs_base:
             if param in params:
                 continue
             # LiteLLM does not read the variable on every kind of call, and without a base it would
             # choose one: so a base is always a parameter, and an unset variable still a text.
-            variables[name] = SecretKey(secret, variable)
-            copies[f"{name}.text"] = name
-            params[param] = reference(f"{name}.text")
-        elif is_public:
-            variables[name] = SecretKey(secret, variable)
+            variables[name] = key
+            copies[f"text.{name}"] = name
+            params[param] = reference(f"text.{name}")
+        elif variable in public:
+            variables[name] = key
             if param == "api_key" and (provider.needs_base or "api_base" in stated):
                 # For some providers, LiteLLM reads the variable only without a base.
                 params.setdefault(param, reference(name))
         elif param is not None and param not in params:
-            variables[name] = SecretKey(secret, variable)
+            variables[name] = key
             params[param] = reference(name)
-    needs = _needs(entry, {key.key for key in variables.values()}, given)
+    needs = _needs(entry, source, set(map(own_name, variables)), given)
     if provider.keys and not needs:
         raise Refused(
             names.REASON_CREDENTIALS_CLASH,
@@ -248,9 +292,9 @@ def _base(entry: _Entry, given: Mapping[str, bool]) -> Manifest:
     return {"api_base": provider.default_base} if provider.default_base else {}
 
 
-def _needs(entry: _Entry, wired: set[str], given: Mapping[str, bool]) -> Needs:
+def _needs(entry: _Entry, source: Source, wired: set[str], given: Mapping[str, bool]) -> Needs:
     """The alternatives of keys that are available, each with a base if one is needed."""
-    provider, secret = entry.provider, str(entry.secret)
+    provider = entry.provider
     alternatives = [keys for keys in provider.keys if (wired | given.keys()).issuperset(keys)]
     if provider.needs_base and entry.model.api_base is None:
         alternatives = [
@@ -260,6 +304,6 @@ def _needs(entry: _Entry, wired: set[str], given: Mapping[str, bool]) -> Needs:
             if base in wired | given.keys()
         ]
     return tuple(
-        tuple(SecretKey(secret, variable) for variable in keys if variable not in given)
+        tuple(source.key(variable) for variable in keys if variable not in given)
         for keys in alternatives
     )

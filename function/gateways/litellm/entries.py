@@ -32,8 +32,8 @@ class Entry:
         """
         params: Manifest = dict(self.model.stated_params)
         if self.group.size > 1:
-            # `rpm` and `tpm` would weigh otherwise.
-            params.setdefault("weight", 1)
+            # `rpm` and `tpm` would weigh otherwise. With 0, LiteLLM only asks it after the others.
+            params.setdefault("weight", 0 if self.model.standby else 1)
         elif self.group.has_fallback and routing.retries is None:
             params.setdefault("num_retries", 0)
         if groups.is_limited(self.model):
@@ -44,7 +44,7 @@ class Entry:
 
 
 def read(spec: Spec) -> list[Entry]:
-    """The entries of a spec, in its order.
+    """The entries of a spec that take calls, in its order.
 
     Raises:
         Refused: a credential could not be kept to its provider, or LiteLLM would send prompts to a

@@ -90,7 +90,7 @@ def _wired(entries: Sequence[Entry]) -> dict[str, str]:
     """The variables that hold credentials of entries, each with LiteLLM's own name for it."""
     wired: dict[str, str] = {}
     for entry in entries:
-        wired |= {name: key.key for name, key in entry.access.variables.items()}
+        wired |= {name: credentials.own_name(name) for name in entry.access.variables}
         for copy, name in entry.access.copies.items():
             wired[copy] = wired[name]
     return wired

@@ -1,11 +1,13 @@
 """The deployments of a model: the entries of `aiModels` that clients ask for by the same name."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from function.api import AIModel, Routing, Spec
+from function.api.models import offers
+from function.api.routing import ALL_OTHERS
 
-SIMPLE_SHUFFLE: Final = "simple-shuffle"
 _COOLDOWN_SECONDS: Final = 5
 """How long a deployment cools down if the router says that it does and not how long; LiteLLM's."""
 
@@ -30,7 +32,8 @@ class Group:
     Attributes:
         name: the model name that clients ask for.
         size: how many deployments there are.
-        has_fallback: whether another model is asked when this one fails.
+        has_fallback: whether another model is asked when this one fails; for a wildcard, whichever
+            of its models it is.
         is_limited: whether a deployment has a limit of calls or tokens a minute.
         never_cools_down: whether its deployments stay in, where others' are taken out.
     """
@@ -49,19 +52,32 @@ class Group:
 
 def read(spec: Spec) -> dict[str, Group]:
     """The groups of a spec by name, in the order in which the spec names them first."""
-    fallbacks = spec.routing.fallbacks
+    routing = spec.routing
     sizes: dict[str, int] = {}
-    for model in spec.ai_models:
+    for model in spec.called_models:
         sizes[model.offered_as] = sizes.get(model.offered_as, 0) + 1
-    with_fallback = {fallback.model for fallback in fallbacks}
-    limited = {model.offered_as for model in spec.ai_models if is_limited(model)}
-    staying = with_fallback | limited if cooldown(spec.routing) else set[str]()
-    if staying and shuffles(spec.routing):
-        staying = staying.union(*(fallback.to for fallback in fallbacks))
+    chains = routing.fallbacks_when("Failure")
+    of_all_others = chains.get(ALL_OTHERS, [])
+    backed = {name for name in sizes if {*chains.get(name, of_all_others)} - {name}}
+    limited = {model.offered_as for model in spec.called_models if is_limited(model)}
+    staying = set[str]()
+    if cooldown(routing):
+        staying = limited | backed | _offering(chains, sizes)
+        if routing.shuffles:
+            staying |= _offering((name for to in chains.values() for name in to), sizes)
     return {
-        name: Group(name, size, name in with_fallback, name in limited, name in staying)
+        name: Group(name, size, name in backed, name in limited, name in staying)
         for name, size in sizes.items()
     }
+
+
+def _offering(names: Iterable[str], groups: Collection[str]) -> set[str]:
+    """The groups that offer models of these names: their own, or else wildcards."""
+    wildcards = [group for group in groups if "*" in group]
+    found = set[str]()
+    for name in names:
+        found.update([name] if name in groups else (w for w in wildcards if offers(w, name)))
+    return found
 
 
 def is_limited(model: AIModel) -> bool:
@@ -69,15 +85,10 @@ def is_limited(model: AIModel) -> bool:
     return model.rpm is not None or model.tpm is not None
 
 
-def shuffles(routing: Routing) -> bool:
-    """Whether deployments are drawn by their weights."""
-    return routing.strategy in (None, SIMPLE_SHUFFLE)
-
-
 def cooldown(routing: Routing) -> Cooldown | None:
     """The cooldown of the deployments; None if none cools down."""
     failures, seconds = routing.allowed_failures, routing.cooldown_seconds
-    asked_for = (failures, seconds) != (None, None) or not shuffles(routing)
+    asked_for = (failures, seconds) != (None, None) or not routing.shuffles
     if not asked_for or seconds == 0:
         return None
     return Cooldown(failures or 0, seconds or _COOLDOWN_SECONDS)

@@ -19,13 +19,15 @@ made after a running proxy needed it; tests/test_routing.py shows them at work:
 - `rpm` and `tpm` by themselves act as weights. An explicit weight overrides that, and a check
   before each call turns them into limits. LiteLLM also derives a limit of parallel calls from them,
   which an explicit 0 undoes.
+- As soon as one model has fallbacks for a prompt that is too long (or that a content policy
+  rejects), LiteLLM no longer uses the general ones of any other model then. So they are repeated.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from function.api import Redis, Routing, Spec
-from function.api.routing import limits
+from function.api.routing import ALL_OTHERS, SIMPLE_SHUFFLE, When, limits
 from function.call import Manifest
 from function.gateways.litellm import groups, variables
 from function.gateways.litellm.groups import Group
@@ -38,6 +40,11 @@ _LITELLMS_MAX_FALLBACKS: Final = 5
 _MOST_FALLBACKS: Final = 32
 """Each is a call nested in the one before it, and Python limits the depth of that."""
 _TLS: Final = {"ssl": True}
+_SPECIAL: Final[Mapping[When, str]] = {
+    "ContextWindow": "context_window_fallbacks",
+    "ContentPolicy": "content_policy_fallbacks",
+}
+"""The settings of fallbacks for failures of one kind."""
 _BACKOFF_SECONDS: Final = 8
 """The longest that LiteLLM waits before a retry."""
 
@@ -46,7 +53,7 @@ def generate(spec: Spec, found: Sequence[Group]) -> Manifest:
     """The `router_settings` of a spec with these groups."""
     routing = spec.routing
     settings: Manifest = {
-        "routing_strategy": routing.strategy or groups.SIMPLE_SHUFFLE,
+        "routing_strategy": routing.strategy or SIMPLE_SHUFFLE,
         "num_retries": routing.call_retries,
     }
     if (cooldown := groups.cooldown(routing)) is None:
@@ -55,13 +62,12 @@ def generate(spec: Spec, found: Sequence[Group]) -> Manifest:
         settings["allowed_fails"] = cooldown.allowed_failures
         settings["cooldown_time"] = cooldown.seconds
     again: list[str] = []
-    if groups.shuffles(routing):
+    if routing.shuffles:
         settings["enable_weighted_failover"] = True
     else:
         # LiteLLM would take '*' as the fallback of every model.
         again = [group.name for group in found if group.size > 1 and "*" not in group.name]
-    if fallbacks := _fallbacks(routing, again):
-        settings["fallbacks"] = fallbacks
+    settings |= _fallbacks(routing, again)
     if (most := max(group.size for group in found)) > _LITELLMS_MAX_FALLBACKS:
         settings["max_fallbacks"] = min(most, _MOST_FALLBACKS)
     if any(group.is_limited for group in found):
@@ -77,7 +83,7 @@ def longest_call(spec: Spec) -> int:
     """How many seconds a call may take at one model, including its retries."""
     return max(
         seconds * (retries + 1) + _BACKOFF_SECONDS * retries
-        for seconds, retries, _ in limits(spec.routing, spec.ai_models)
+        for seconds, retries, _ in limits(spec.routing, spec.called_models)
     )
 
 
@@ -94,13 +100,28 @@ def _server(redis: Redis) -> Manifest:
     return said
 
 
-def _fallbacks(routing: Routing, again: Collection[str]) -> list[Manifest]:
-    """The models to try after a model has failed; the order of those that fail does not matter."""
-    wanted: dict[str, list[str | Manifest]] = {
+def _fallbacks(routing: Routing, again: Collection[str]) -> Manifest:
+    """The settings of the models to try after a model has failed.
+
+    Args:
+        routing: what the router asks for.
+        again: the groups that are asked again before another model is.
+    """
+    general = routing.fallbacks_when("Failure")
+    first: dict[str, list[str | Manifest]] = {
         # Without a parameter, LiteLLM would skip it as the group that has just failed.
-        name: [{"model": name, "num_retries": routing.call_retries}]
+        name: [
+            {"model": name, "num_retries": routing.call_retries},
+            *general.get(name, general.get(ALL_OTHERS, [])),
+        ]
         for name in again
     }
-    for fallback in routing.fallbacks:
-        wanted.setdefault(fallback.model, []).extend(fallback.to)
-    return [{name: wanted[name]} for name in sorted(wanted)]
+    wanted: dict[str, Mapping[str, Sequence[str | Manifest]]] = {"fallbacks": {**general, **first}}
+    for when, setting in _SPECIAL.items():
+        if special := routing.fallbacks_when(when):
+            wanted[setting] = special if ALL_OTHERS in special else {**general, **special}
+    return {
+        setting: [{name: list(chains[name])} for name in sorted(chains)]
+        for setting, chains in wanted.items()
+        if chains
+    }

@@ -1,12 +1,12 @@
 """Warnings about entries that LiteLLM may not be able to use. They are composed all the same."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from function import names
-from function.api import AIModel, Spec
+from function.api import AIModel, Credentials, Spec
 from function.call import Result
-from function.gateways.litellm import groups, known_keys, providers
+from function.gateways.litellm import credentials, known_keys, providers
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.known_keys import MAX_GUESSES
 from function.text import first, shorten
@@ -17,14 +17,16 @@ def of(spec: Spec, entries: Sequence[Entry]) -> list[Result]:
     sentences = dict.fromkeys(
         chain(
             _weights(spec),
-            _of_models(spec.ai_models),
-            _slips(spec.ai_models),
+            _of_models(spec.called_models),
+            _slips(spec.called_models),
         )
     )
     results = [
         Result(names.EVENT_MODELS, sentence) for sentence in first([*sentences], "And {} more.")
     ]
-    about_keys = dict.fromkeys(chain(_keyless(spec, entries), _environment(spec, entries)))
+    about_keys = dict.fromkeys(
+        chain(_keyless(spec, entries), _unread(spec), _environment(spec, entries))
+    )
     results += [
         Result(names.EVENT_CREDENTIALS, sentence)
         for sentence in first([*about_keys], "And {} more about credentials.")
@@ -43,8 +45,8 @@ def of(spec: Spec, entries: Sequence[Entry]) -> list[Result]:
 
 
 def _weights(spec: Spec) -> Iterator[str]:
-    weighted = any(model.weight is not None for model in spec.ai_models)
-    if weighted and not groups.shuffles(spec.routing):
+    weighted = any(model.weight for model in spec.ai_models)
+    if weighted and not spec.routing.shuffles:
         yield (
             f"Weights have no effect with the strategy {spec.routing.strategy}: remove them, or "
             "use simple-shuffle."
@@ -89,6 +91,30 @@ def _keyless(spec: Spec, entries: Sequence[Entry]) -> Iterator[str]:
                 f"{model.name}: credentials.source is None, but {model.provider} answers no call "
                 f"without {' and '.join(keys[0])}."
             )
+
+
+def _unread(spec: Spec) -> Iterator[str]:
+    """Variables that get a key of a Secret, though no model with these credentials has them."""
+    left = set(_keys(spec.credentials))
+    for model in spec.ai_models:
+        variables = providers.find(model.provider).variables
+        if model.credentials is not None and (own := _keys(model.credentials)):
+            yield from _unread_in(f"{shorten(model.name)}: ", own.keys() - variables)
+        elif left and credentials.source_of(model, spec) == credentials.shared_source(spec):
+            left.difference_update(variables)
+    yield from _unread_in("", left)
+
+
+def _keys(said: Credentials) -> Mapping[str, str]:
+    return (said.secret_ref and said.secret_ref.keys) or {}
+
+
+def _unread_in(where: str, variables: Collection[str]) -> Iterator[str]:
+    if variables:
+        yield (
+            f"{where}credentials.secretRef.keys names {', '.join(first(sorted(variables)))}, which "
+            "LiteLLM reads for no model with these credentials: fix the spelling, or remove it."
+        )
 
 
 def _environment(spec: Spec, entries: Sequence[Entry]) -> Iterator[str]:
