@@ -3,7 +3,7 @@
 These are the messages of Crossplane's RunFunction without their protobuf.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ class Request:
         source: a digest of all that its plan is made from: the composite resource's identity and
             spec, and the input. None: nothing is kept for the next call.
         size: how many bytes that has.
+        entries: tells the entries of the spec's `aiModels` as bytes, in order, once it was read.
     """
 
     composite: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Request:
     router: tuple[str, ...] = ()
     source: bytes | None = None
     size: int = 0
+    entries: Callable[[], Sequence[bytes]] = tuple
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,14 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 from google.protobuf import struct_pb2
 
-from function import kept, names, report, resources, structs
+from function import names, report, resources, structs
 from function.api import bounds, router
+from function.api.bounds import Known
 from function.call import Manifest, Request, Response
 from function.compose import compose
 from function.errors import Refused
 from function.gateways import GATEWAYS
+from function.kept import DEFAULT_BYTES, Kept
 from function.text import one_line
 
 STATUS = {
@@ -29,6 +31,8 @@ SEVERITY = {"Warning": fnv1.SEVERITY_WARNING, "Normal": fnv1.SEVERITY_NORMAL}
 
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 """How large a message Crossplane takes: the default of its gRPC client."""
+
+_AI_MODELS: Final = "aiModels"
 
 _STRUCT: Final = "struct"
 """A manifest's form as a serialized Struct."""
@@ -45,7 +49,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
     It has no state but what it keeps to be faster: the answers are the same without that.
     """
 
-    def __init__(self, keep_bytes: int = kept.DEFAULT_BYTES) -> None:
+    def __init__(self, keep_bytes: int = DEFAULT_BYTES) -> None:
         """Takes the SDK's logger, which the server has configured.
 
         Args:
@@ -53,7 +57,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         """
         self.log = logging.get_logger()
         shared = [text for gateway in GATEWAYS.values() for text in gateway.shared_texts()]
-        self._kept = kept.Kept(keep_bytes, shared)
+        self._kept = Kept(keep_bytes, shared)
 
     async def RunFunction(
         self, req: fnv1.RunFunctionRequest, _: object
@@ -75,7 +79,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         log = self.log.bind(tag=req.meta.tag)
         request = Request()
         try:
-            request = read_request(req)
+            request = read_request(req, self._kept)
             log = log.bind(router=router.title(request.composite))
             answer = compose(request, self._kept)
             rsp = write_response(req, answer)
@@ -130,10 +134,15 @@ def _defect(
         return answer, write_response(fnv1.RunFunctionRequest(meta=req.meta), answer)
 
 
-def read_request(req: fnv1.RunFunctionRequest) -> Request:
-    """The request as plain values, each read when the core looks at it."""
-    composite = _Composite(req.observed.composite.resource)
-    identity = router.identity(composite)
+def read_request(req: fnv1.RunFunctionRequest, kept: Kept | None = None) -> Request:
+    """The request as plain values, each read when the core looks at it.
+
+    Args:
+        req: the request.
+        kept: where entries of the spec may be known from.
+    """
+    identity = router.identity(structs.View(req.observed.composite.resource))
+    composite = _Composite(req.observed.composite.resource, kept.known(identity) if kept else {})
     spec = composite.spec
     return Request(
         composite=composite,
@@ -150,21 +159,33 @@ def read_request(req: fnv1.RunFunctionRequest) -> Request:
         router=identity,
         source=structs.digest(*identity, spec, req.input),
         size=spec.ByteSize() + req.input.ByteSize(),
+        entries=lambda: composite.entries,
     )
 
 
 class _Composite(structs.View):
-    """The composite resource, whose spec is copied as a whole.
+    """The composite resource, whose spec is copied as a whole when it is looked at.
 
-    Raises:
-        Refused: the spec holds more values than are read; when it is looked at.
+    Attributes:
+        entries: the entries of the spec's `aiModels` as bytes, in order, once it was read.
     """
 
+    def __init__(self, struct: struct_pb2.Struct, known: Mapping[bytes, Known]) -> None:
+        """Takes the resource, and the entries that need not be read."""
+        super().__init__(struct)
+        self._known = known
+        self.entries: list[bytes] = []
+
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # Any JSON value.
+        """The value of a key.
+
+        Raises:
+            Refused: it is the spec, which holds more values than are read.
+        """
         if key != "spec" or key not in self._fields:
             return super().__getitem__(key)
         try:
-            return structs.read_value(self.spec, most=bounds.MAX_VALUES)
+            return self._spec()
         except structs.TooManyValuesError:
             raise bounds.too_many_values() from None
 
@@ -172,6 +193,23 @@ class _Composite(structs.View):
     def spec(self) -> struct_pb2.Value:
         """The spec; an empty value if there is none."""
         return self._fields["spec"] if "spec" in self._fields else struct_pb2.Value()
+
+    def _spec(self) -> Any:  # noqa: ANN401  # Any JSON value.
+        reader = structs.Reader(bounds.MAX_VALUES)
+        fields = self.spec.struct_value.fields
+        if _AI_MODELS not in fields or fields[_AI_MODELS].WhichOneof("kind") != "list_value":
+            return reader.value(self.spec)
+        entries = fields[_AI_MODELS].list_value.values
+        reader.take(len(fields) + len(entries))
+        self.entries = [structs.serialized(entry) for entry in entries]
+        models = [
+            self._known.get(data) or reader.value(entry)
+            for data, entry in zip(self.entries, entries, strict=True)
+        ]
+        return {
+            key: models if key == _AI_MODELS else reader.value(fields[key])
+            for key in sorted(fields)
+        }
 
 
 def _input(req: fnv1.RunFunctionRequest) -> dict[str, Any]:

@@ -8,6 +8,8 @@ nothing has changed. So two things are kept:
   a defect leads to.
 - The plan of a router, with the digest of all that it is made from: while only the cluster changes,
   neither is the spec read again nor the configuration written. The plan keeps its manifests.
+- The entries of that plan's `aiModels`, by their bytes, with what was made of each: if the spec
+  changes, only those that are new are read, checked and written.
 
 Digests are those of serialized bytes, never of Python values, among which `1 == True == 1.0`. What
 was used longest ago goes first. Answers and plans each have half of one budget, so that the plans,
@@ -17,12 +19,13 @@ Kept answers and manifests may hold a generated master key: nothing of them is e
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from cachetools import LRUCache
 
+from function.api.bounds import Known
 from function.call import Request
 from function.gateways.base import Plan
 
@@ -71,11 +74,21 @@ class Kept:
             kept = self._plans.get(request.router)
         return kept.plan if kept is not None and kept.source == request.source else None
 
+    def known(self, router: tuple[str, ...]) -> Mapping[bytes, Known]:
+        """The entries of a router's `aiModels`, by their bytes, as far as they are kept."""
+        with self._lock:
+            kept = self._plans.get(router)
+        return {} if kept is None else kept.entries
+
     def keep_plan(self, request: Request, plan: Plan) -> None:
         """Keeps the plan of a request's router, in place of the one before."""
-        if request.source is not None:
-            with self._lock:
-                _put(self._plans, request.router, _Planned(request.source, plan, request.size))
+        if request.source is None:
+            return
+        models, sizes = plan.router.spec.ai_models, plan.router.sizes
+        entries = dict(zip(request.entries(), map(Known, models, sizes), strict=True))
+        planned = _Planned(request.source, plan, entries, request.size)
+        with self._lock:
+            _put(self._plans, request.router, planned)
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,10 +105,11 @@ class _Answer:
 
 @dataclass(frozen=True, repr=False)
 class _Planned:
-    """A plan, a digest of what it was made from, and how many bytes that had."""
+    """A plan, a digest of what it was made from, its entries, and how many bytes all that had."""
 
     source: bytes
     plan: Plan
+    entries: Mapping[bytes, Known]
     size: int
 
 

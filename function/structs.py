@@ -35,12 +35,7 @@ def read(struct: struct_pb2.Struct, *, most: int = sys.maxsize) -> dict[str, Any
     Raises:
         TooManyValuesError: it holds more; no more than these have been read.
     """
-    return _Reader(most).object(struct)
-
-
-def read_value(value: struct_pb2.Value, *, most: int) -> Any:  # noqa: ANN401  # Any JSON value.
-    """The value as a plain one; as `read`."""
-    return _Reader(most).value(value)
+    return Reader(most).object(struct)
 
 
 def digest(*parts: Message | str) -> bytes:
@@ -142,21 +137,24 @@ def _view(value: struct_pb2.Value) -> Any:  # noqa: ANN401  # Any JSON value.
             return _scalar(value, kind)
 
 
-class _Reader:
+class Reader:
     """Reads Structs, and counts what it reads."""
 
     def __init__(self, most: int) -> None:
+        """Takes how many values may be read."""
         self.left = most
 
     def object(self, struct: struct_pb2.Struct) -> dict[str, Any]:
+        """A Struct as a dict."""
         fields = struct.fields
-        self._take(len(fields))
+        self.take(len(fields))
         value = self.value
         # Sorted, as a protobuf's map has no order: a message that names the first key stays the
         # same.
         return {key: value(fields[key]) for key in sorted(fields)}
 
     def value(self, value: struct_pb2.Value) -> Any:  # noqa: ANN401  # Any JSON value.
+        """A value as a plain one."""
         kind = value.WhichOneof("kind")
         if kind == "string_value":
             return value.string_value
@@ -164,11 +162,16 @@ class _Reader:
             return self.object(value.struct_value)
         if kind == "list_value":
             values = value.list_value.values
-            self._take(len(values))
+            self.take(len(values))
             return [self.value(item) for item in values]
         return _scalar(value, kind)
 
-    def _take(self, count: int) -> None:
+    def take(self, count: int) -> None:
+        """Counts values that are read.
+
+        Raises:
+            TooManyValuesError: they are too many.
+        """
         self.left -= count
         if self.left < 0:
             raise TooManyValuesError

@@ -7,7 +7,7 @@ is measured is what makes work: values, text and depth.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from function import names
 from function.errors import Refused
@@ -38,34 +38,58 @@ _OPEN_OF_CONFIG: Final = ("merge",)
 
 
 @dataclass
-class _Size:
+class Size:
     """What something holds. Once it exceeds a limit, nothing more is counted."""
 
     values: int = 0
     text: int = 0
     depth: int = 0
 
+    def add(self, other: "Size") -> None:
+        """Adds the values and text of something that it contains."""
+        self.values += other.values
+        self.text += other.text
 
-def check(spec: object) -> None:
+
+class Known(NamedTuple):
+    """An entry of `aiModels` that stood in an accepted spec before.
+
+    Attributes:
+        model: what it was read as.
+        size: how much it holds.
+    """
+
+    model: Any
+    size: Size
+
+
+def check(spec: object) -> list[Size]:
     """Refuses a spec that holds more than the function works on.
 
+    Args:
+        spec: the spec, in which entries of `aiModels` may be known.
+
+    Returns:
+        How much each entry of `aiModels` holds.
+
     Raises:
-        Refused: it does; one sentence says what holds how much of what.
+        Refused: it holds too much; one sentence says what holds how much of what.
     """
-    closed, opened = _apart(spec)
-    whole = _measure(closed, most=MAX_VALUES)
-    if whole.depth > _MAX_SPEC_DEPTH:
-        raise _refused(
-            f"spec is nested more than {_MAX_SPEC_DEPTH} levels deep, which no field is: make it "
-            "flatter."
+    frame, entries, config = _apart(spec)
+    whole = _measure(frame, most=MAX_VALUES)
+    _check_depth(whole, 0)
+    sizes = []
+    for i, entry in enumerate(entries):
+        size = (
+            entry.size
+            if isinstance(entry, Known)
+            else _measured(entry, _OPEN_OF_MODELS, f"spec.aiModels[{i}]", 2)
         )
-    for path, value in opened:
-        size = _measure(value, most=MAX_OPEN_VALUES)
-        _check_open(path, size)
-        whole.values += size.values
-        whole.text += size.text
+        sizes.append(size)
+        whole.add(size)
         if whole.values > MAX_VALUES:
-            break
+            raise too_many_values()
+    whole.add(_measured(config, _OPEN_OF_CONFIG, "spec.config", 1))
     if whole.values > MAX_VALUES:
         raise too_many_values()
     if whole.text > MAX_TEXT:
@@ -73,9 +97,42 @@ def check(spec: object) -> None:
             f"spec holds {whole.text} characters of text, but at most {MAX_TEXT} are allowed: use "
             "shorter values, or split the models among several ModelRouters."
         )
+    return sizes
 
 
-def _check_open(path: str, size: _Size) -> None:
+def _measured(value: object, opened: Collection[str], path: str, level: int) -> Size:
+    """How much an object holds, whose open fields have limits of their own.
+
+    Args:
+        value: the object.
+        opened: the names of the open fields.
+        path: where it is.
+        level: how many levels deep that is.
+    """
+    if not isinstance(value, dict) or value.keys().isdisjoint(opened):
+        whole = _measure(value, most=MAX_VALUES)
+        _check_depth(whole, level)
+        return whole
+    closed = {key: None if key in opened else item for key, item in value.items()}
+    whole = _measure(closed, most=MAX_VALUES)
+    _check_depth(whole, level)
+    for field in opened:
+        if field in value:
+            size = _measure(value[field], most=MAX_OPEN_VALUES)
+            _check_open(f"{path}.{field}", size)
+            whole.add(size)
+    return whole
+
+
+def _check_depth(size: Size, level: int) -> None:
+    if size.depth + level > _MAX_SPEC_DEPTH:
+        raise _refused(
+            f"spec is nested more than {_MAX_SPEC_DEPTH} levels deep, which no field is: make it "
+            "flatter."
+        )
+
+
+def _check_open(path: str, size: Size) -> None:
     if size.values > MAX_OPEN_VALUES:
         raise _refused(
             f"{path} holds more than the {MAX_OPEN_VALUES} values (objects, lists and scalars) "
@@ -123,33 +180,20 @@ def _refused(message: str) -> Refused:
     return Refused(names.REASON_INVALID_SPEC, message)
 
 
-def _apart(spec: object) -> tuple[object, list[tuple[str, object]]]:
-    """A spec without its open objects, and these, each with its path."""
+def _apart(spec: object) -> tuple[object, list[object], object]:
+    """A spec without what is measured apart, the entries of `aiModels`, and `config`."""
     if not isinstance(spec, dict):
-        return spec, []
-    closed, opened = dict(spec), list[tuple[str, object]]()
-    if isinstance(models := spec.get("aiModels"), list):
-        closed["aiModels"] = [
-            _without(model, _OPEN_OF_MODELS, f"spec.aiModels[{i}]", opened)
-            for i, model in enumerate(models)
-        ]
-    closed["config"] = _without(spec.get("config"), _OPEN_OF_CONFIG, "spec.config", opened)
-    return closed, opened
+        return spec, [], None
+    entries = spec.get("aiModels")
+    if not isinstance(entries, list):
+        return {**spec, "config": None}, [], spec.get("config")
+    frame = {**spec, "aiModels": [None] * len(entries), "config": None}
+    return frame, entries, spec.get("config")
 
 
-def _without(
-    value: object, fields: Collection[str], path: str, opened: list[tuple[str, object]]
-) -> object:
-    """An object without some of its fields, which are added to those that are measured apart."""
-    if not isinstance(value, dict) or value.keys().isdisjoint(fields):
-        return value
-    opened += [(f"{path}.{field}", value[field]) for field in fields if field in value]
-    return {key: None if key in fields else item for key, item in value.items()}
-
-
-def _measure(value: object, *, most: int) -> _Size:
+def _measure(value: object, *, most: int) -> Size:
     """What is in a value. Once there are more values than the most, no further is counted."""
-    size = _Size()
+    size = Size()
     level: list[Any] = [value]
     # One level of nesting after the other, so that depth costs no recursion.
     while level and size.values <= most and size.depth <= _MAX_SPEC_DEPTH:

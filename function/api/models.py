@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -45,9 +45,6 @@ NUMBERS: Final = sorted(params[0] for params in _NUMBERS.values())
 _IN_PROCESS: Final = "vllm"
 """LiteLLM's provider that loads vLLM into its own process, which no image of it contains."""
 
-_OPEN: Final = {"parameters", "info"}
-"""The fields of an entry that may hold anything."""
-
 _json: Final = json.JSONEncoder(sort_keys=True).encode
 
 _FIELDS: Final = {
@@ -56,8 +53,15 @@ _FIELDS: Final = {
 """The field, under its name in the API, by each such parameter."""
 
 
+MadeT = TypeVar("MadeT")
+
+
 class AIModel(Model):
-    """One deployment of a model at a provider."""
+    """One deployment of a model at a provider.
+
+    It never changes, and it is the same object in the next spec in which it stands unchanged. So
+    what is made of it is kept with it.
+    """
 
     name: Annotated[
         str,
@@ -171,7 +175,7 @@ class AIModel(Model):
             )
         return self
 
-    @property
+    @cached_property
     def provider(self) -> str:
         """LiteLLM's name of the provider: the part before the first '/'."""
         return self.name.partition("/")[0]
@@ -185,15 +189,47 @@ class AIModel(Model):
             if (value := getattr(self, field)) is not None
         }
 
-    @property
+    @cached_property
     def offered_as(self) -> str:
         """The model name that clients ask for."""
         return self.name if self.alias is None else self.alias
+
+    @cached_property
+    def identity(self) -> tuple[object, ...]:
+        """What identical entries have in common."""
+        closed = (getattr(self, field) for field in _CLOSED)
+        if self.parameters is None and self.info is None:
+            return (*closed,)
+        return *closed, _json([self.parameters, self.info])  # A dict has no hash.
+
+    @cached_property
+    def made(self) -> dict[str, tuple[object, Any]]:
+        """What was made of the entry, each with what it was made from beside it."""
+        return {}
+
+    def once(self, what: str, given: object, make: Callable[[], MadeT]) -> MadeT:
+        """What is made of the entry: made once, until what it is given changes.
+
+        Args:
+            what: its name.
+            given: all that it depends on beside the entry: values of fixed types, since equal ones
+                count as the same.
+            make: makes it.
+        """
+        kept = self.made.get(what)
+        if kept is None or kept[0] != given:
+            kept = self.made[what] = given, make()
+        made: MadeT = kept[1]
+        return made
 
     @property
     def is_called(self) -> bool:
         """Whether it takes calls at all: one of weight 0 is left out of the gateway."""
         return self.weight != 0
+
+
+_CLOSED: Final = [field for field in AIModel.model_fields if field not in ("parameters", "info")]
+"""The fields of an entry that may not hold anything."""
 
 
 def offers(wildcard: str, name: str) -> bool:
@@ -218,21 +254,13 @@ def offers(wildcard: str, name: str) -> bool:
 
 def distinct(models: list[AIModel]) -> list[AIModel]:
     """Rejects an entry that is identical to another, which can only be a mistake."""
-    seen = dict[object, int]()
+    seen = dict[tuple[object, ...], int]()
     for i, model in enumerate(models):
-        if (first := seen.setdefault(_identity(model), i)) != i:
+        if (first := seen.setdefault(model.identity, i)) != i:
             raise refuse(
                 f"entry {i} ('{shorten(model.name)}') duplicates entry {first}: remove one of them"
             )
     return models
-
-
-def _identity(model: AIModel) -> object:
-    """What identical entries have in common."""
-    if model.parameters is None and model.info is None:
-        return model
-    closed = {field: value for field, value in model if field not in _OPEN}
-    return *closed.values(), _json([model.parameters, model.info])  # A dict has no hash.
 
 
 def served(models: list[AIModel]) -> list[AIModel]:

@@ -1,12 +1,13 @@
 """A router: whose gateway it is, and what is asked for."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from function import names, shapes
 from function.api import bounds
+from function.api.bounds import Known, Size
 from function.api.platform import Input
 from function.api.spec import Spec
 from function.api.validation import parse
@@ -29,6 +30,7 @@ class Router:
         uid: the composite resource's, by which its own objects are recognized.
         spec: what is asked for.
         platform: what the platform team sets for all routers.
+        sizes: how much each entry of the spec's `aiModels` holds.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Router:
     uid: str
     spec: Spec
     platform: Input
+    sizes: Sequence[Size] = field(default=(), repr=False)
 
 
 def read(request: Request) -> Router:
@@ -50,16 +53,25 @@ def read(request: Request) -> Router:
     spec = request.composite.get("spec")
     if spec is None:
         raise Refused(names.REASON_INVALID_SPEC, "spec is missing: it is required.")
-    bounds.check(spec)
+    sizes = bounds.check(spec)
     name, namespace = _identity(metadata, spec)
     _check_name(name)
     return Router(
         name=name,
         namespace=namespace,
         uid=shapes.text_at(metadata, "uid"),
-        spec=parse(Spec, spec, "spec", names.REASON_INVALID_SPEC),
+        spec=parse(Spec, _with_models(spec), "spec", names.REASON_INVALID_SPEC),
         platform=platform,
+        sizes=sizes,
     )
+
+
+def _with_models(spec: object) -> object:
+    """A spec in which the entries that are known stand as the models that they are."""
+    if not isinstance(spec, dict) or not isinstance(entries := spec.get("aiModels"), list):
+        return spec
+    models = [entry.model if isinstance(entry, Known) else entry for entry in entries]
+    return {**spec, "aiModels": models}
 
 
 def identity(composite: Mapping[str, Any]) -> tuple[str, str, str]:
