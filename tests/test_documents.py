@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from function.call import Manifest
 from function.errors import ManifestError
 from function.gateways.litellm import config
+from function.gateways.litellm.items import Item
 from function.offline import manifests
 from tests.support import kubectl
 
@@ -324,7 +325,9 @@ def test_what_aliases_stand_for_is_written_out(read: Reader) -> None:
 @MANY
 @given(found=OBJECTS)
 def test_litellm_reads_what_is_configured(found: Manifest) -> None:
-    assert same(yaml.safe_load(config.files(found)["config.yaml"]), found)
+    items = [Item({**found, "model_name": "a"})]
+    text = config.files({**found, "model_list": []}, items)["config.yaml"]
+    assert same(yaml.safe_load(text), {**found, "model_list": [items[0].manifest]})
 
 
 def test_no_half_of_a_surrogate_pair_reaches_a_configuration() -> None:

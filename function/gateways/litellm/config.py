@@ -1,10 +1,10 @@
 """LiteLLM's config.yaml, and the gate that lies beside it."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from operator import attrgetter
 from typing import Final
 
 from function import names
@@ -13,6 +13,7 @@ from function.call import Manifest
 from function.errors import Refused
 from function.gateways.litellm import router_settings, variables, yaml_text
 from function.gateways.litellm.entries import Entry, groups_of
+from function.gateways.litellm.items import Item
 from function.gateways.litellm.variables import reference
 
 NAME: Final = "config.yaml"
@@ -23,9 +24,9 @@ MAX_BYTES: Final = 1024 * 1024
 _GATE: Final = "gate.py"
 """The module that stands before LiteLLM; it runs there, so nothing here imports it."""
 
-_CACHE_SECONDS: Final = 300
+_MODEL_LIST: Final = "model_list"
 
-_json: Final = json.JSONEncoder(sort_keys=True).encode
+_CACHE_SECONDS: Final = 300
 
 
 def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
@@ -35,30 +36,57 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
         spec: the router's spec, whose overrides (`config`) are left aside.
         entries: its entries.
     """
-    model_list = [_model(entry, entry.params(spec.routing)) for entry in entries]
+    items = sorted((entry.item for entry in entries), key=attrgetter("order"))
     return {
-        "model_list": sorted(model_list, key=_order),
+        _MODEL_LIST: [item.manifest for item in items],
         "litellm_settings": _litellm_settings(spec),
         "router_settings": router_settings.generate(spec, groups_of(entries)),
         "general_settings": {"master_key": reference(variables.MASTER_KEY)},
     }
 
 
-def files(config: Manifest) -> dict[str, str]:
+def files(config: Manifest, items: Sequence[Item]) -> dict[str, str]:
     """A configuration as YAML, and the gate, by the names of their files.
+
+    Args:
+        config: the finished configuration.
+        items: the items of its `model_list`.
 
     Raises:
         Refused: they do not fit into a ConfigMap.
     """
     most = MAX_BYTES - len(gate().encode())
-    text = yaml_text.dump(config, most=most)
-    if text is None:
+    try:
+        text = _text(config, items, most)
+    except yaml_text.TooLongError:
         raise Refused(
             names.REASON_CONFIG_TOO_LARGE,
             f"spec.aiModels and spec.config produce a config.yaml of more than the {most} bytes "
             "that the ConfigMap has room for: offer fewer models or use shorter values.",
-        )
+        ) from None
     return {NAME: text, _GATE: gate()}
+
+
+def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
+    """The YAML of a configuration, of which only those items are written that have not been yet.
+
+    Raises:
+        TooLongError: it has more bytes than the most.
+    """
+    unwritten = [item for item in items if not item.yaml]
+    written = yaml_text.dump_items([item.manifest for item in unwritten], most=most)
+    for item, text in zip(unwritten, written, strict=True):
+        item.yaml.append(text)
+    sections = {
+        key: yaml_text.dump({key: section}, most=most)
+        for key, section in config.items()
+        if key != _MODEL_LIST
+    }
+    sections[_MODEL_LIST] = "".join([f"{_MODEL_LIST}:\n", *(item.yaml[0] for item in items)])
+    whole = "".join(sections[key] for key in sorted(sections))
+    if len(whole.encode()) > most:
+        raise yaml_text.TooLongError
+    return whole
 
 
 @cache
@@ -83,14 +111,3 @@ def _litellm_settings(spec: Spec) -> Manifest:
         said["cache"] = True
         said["cache_params"] = {**where, "ttl": spec.cache.ttl_seconds or _CACHE_SECONDS}
     return said
-
-
-def _model(entry: Entry, params: Manifest) -> Manifest:
-    model: Manifest = {"model_name": entry.group.name, "litellm_params": params}
-    if entry.model.info:
-        model["model_info"] = entry.model.info
-    return model
-
-
-def _order(model: Manifest) -> tuple[str, str]:
-    return model["model_name"], _json(model)

@@ -2,45 +2,40 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
-from function.api import AIModel, Routing, Spec
+from function.api import AIModel, Spec
 from function.call import Manifest
+from function.gateways.base import Target
 from function.gateways.litellm import credentials, groups
 from function.gateways.litellm.credentials import Access
 from function.gateways.litellm.groups import Group
+from function.gateways.litellm.items import Item
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     """One entry of `aiModels`: a deployment of a model at a provider.
+
+    It is the same object in the next plan in which nothing of it has changed, and with it all that
+    was made of it.
 
     Attributes:
         model: what the spec says.
         access: how its credentials reach its provider.
         group: the deployments that share its model name.
+        item: what stands for it in LiteLLM's `model_list`.
     """
 
     model: AIModel
     access: Access
     group: Group
+    item: Item
 
-    def params(self, routing: Routing) -> Manifest:
-        """Its `litellm_params`.
-
-        Args:
-            routing: how the router asks for calls to be routed.
-        """
-        params: Manifest = dict(self.model.stated_params)
-        if self.group.size > 1:
-            # `rpm` and `tpm` would weigh otherwise. With 0, LiteLLM only asks it after the others.
-            params.setdefault("weight", 0 if self.model.standby else 1)
-        elif self.group.has_fallback and routing.retries is None:
-            params.setdefault("num_retries", 0)
-        if groups.is_limited(self.model):
-            params.setdefault("max_parallel_requests", 0)
-        if self.group.never_cools_down:
-            params["cooldown_time"] = 0
-        return {**params, **self.access.params, **(self.model.parameters or {})}
+    @cached_property
+    def target(self) -> Target:
+        """What is called."""
+        return Target(self.model.name, self.access.needs)
 
 
 def read(spec: Spec) -> list[Entry]:
@@ -51,9 +46,39 @@ def read(spec: Spec) -> list[Entry]:
             host that no one chose.
     """
     grouped = groups.read(spec)
+    retries_are_set = spec.routing.retries is not None
     return [
-        Entry(model, access, grouped[model.offered_as]) for model, access in credentials.read(spec)
+        _entry(model, access, grouped[model.offered_as], retries_are_set=retries_are_set)
+        for model, access in credentials.read(spec)
     ]
+
+
+def _entry(model: AIModel, access: Access, group: Group, *, retries_are_set: bool) -> Entry:
+    return model.once(
+        "entry",
+        (access, group, retries_are_set),
+        lambda: Entry(model, access, group, Item(_item(model, access, group, retries_are_set))),
+    )
+
+
+def _item(model: AIModel, access: Access, group: Group, retries_are_set: bool) -> Manifest:  # noqa: FBT001
+    params: Manifest = dict(model.stated_params)
+    if group.size > 1:
+        # `rpm` and `tpm` would weigh otherwise. With 0, LiteLLM only asks it after the others.
+        params.setdefault("weight", 0 if model.standby else 1)
+    elif group.has_fallback and not retries_are_set:
+        params.setdefault("num_retries", 0)
+    if groups.is_limited(model):
+        params.setdefault("max_parallel_requests", 0)
+    if group.never_cools_down:
+        params["cooldown_time"] = 0
+    item: Manifest = {
+        "model_name": group.name,
+        "litellm_params": {**params, **access.params, **(model.parameters or {})},
+    }
+    if model.info:
+        item["model_info"] = model.info
+    return item
 
 
 def groups_of(entries: Iterable[Entry]) -> list[Group]:

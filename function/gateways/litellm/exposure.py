@@ -4,9 +4,7 @@
 granted: the rules are applied to the models and references as LiteLLM will read them.
 """
 
-import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from function import names
@@ -15,12 +13,10 @@ from function.call import Manifest, Result
 from function.errors import Refused
 from function.gateways.litellm import credentials, providers, variables
 from function.gateways.litellm.entries import Entry
-from function.gateways.litellm.providers import Provider
+from function.gateways.litellm.items import Item, Path, Reference, references
 from function.text import first, shorten
 
-_REFERENCE: Final = re.compile(r"(?:os\.environ|oidc/env)/([^\s\"',;}\]]+)")
-"""How a text of LiteLLM's configuration names a variable, wherever it stands in the text."""
-
+_MODEL_LIST: Final = "model_list"
 _MASTER_KEY: Final = ("general_settings", "master_key")
 _REDIS_PASSWORD: Final = (
     ("router_settings", "redis_password"),
@@ -41,29 +37,15 @@ _REDIRECTIONS: Final = (
 )
 """Settings that would send the calls, and with them the keys, of all models elsewhere."""
 
-Path = tuple[str | int, ...]
 
-
-@dataclass(frozen=True)
-class _Model:
-    """An entry of the finished `model_list`.
-
-    Attributes:
-        path: its pointer.
-        params: its `litellm_params`.
-        provider: the one that LiteLLM will call.
-    """
-
-    path: str
-    params: Mapping[str, Any]
-    provider: Provider
-
-
-def check(config: Manifest, spec: Spec, entries: Sequence[Entry]) -> list[Result]:
+def check(
+    config: Manifest, items: Sequence[Item], spec: Spec, entries: Sequence[Entry]
+) -> list[Result]:
     """Warnings about references that lead nowhere.
 
     Args:
         config: the finished configuration, in the form that LiteLLM can use.
+        items: the items of its `model_list`.
         spec: the router's spec.
         entries: its entries, as they were planned.
 
@@ -72,18 +54,17 @@ def check(config: Manifest, spec: Spec, entries: Sequence[Entry]) -> list[Result
             one chose.
     """
     wired = _wired(entries)
-    models = [_model(f"/model_list/{i}", model) for i, model in enumerate(config["model_list"])]
-    _check_names(config["model_list"])
     always_set = {
         *(copy for entry in entries for copy in entry.access.copies),
         *(variable.name for variable in spec.deployment.env if variable.is_always_set),
     }
-    for model in models:
-        _check_base(model, always_set)
-    _check_own_names(models, entries, wired)
+    for i, item in enumerate(items):
+        _check_names(i, item)
+        _check_base(i, item, always_set)
+    _check_own_names(items, entries, wired)
     own = _own(spec)
     _check_settings(config, {*wired, *own})
-    return _warnings(_check_references(config, models, wired, own), spec)
+    return _warnings(_check_references(config, items, wired, own), spec)
 
 
 def _wired(entries: Sequence[Entry]) -> dict[str, str]:
@@ -105,62 +86,60 @@ def _own(spec: Spec) -> dict[str, Sequence[Path]]:
     return own
 
 
-def _model(path: str, model: Mapping[str, Any]) -> _Model:
-    params = model["litellm_params"]
-    name = params["model"]
-    provider, _, model_id = name.partition("/")
+def _check_names(i: int, item: Item) -> None:
+    provider, model_id = item.called
     if not provider or not model_id or "*" in provider:
-        raise _exposed(f"{path}/litellm_params/model", "must name its provider, as provider/model")
-    if params.get("custom_llm_provider", provider) != provider:
         raise _exposed(
-            f"{path}/litellm_params/custom_llm_provider",
+            f"/model_list/{i}/litellm_params/model", "must name its provider, as provider/model"
+        )
+    if item.params.get("custom_llm_provider", provider) != provider:
+        raise _exposed(
+            f"/model_list/{i}/litellm_params/custom_llm_provider",
             f"must be left out or be {shorten(provider)}, the provider in the model's name",
         )
-    return _Model(path, params, providers.find(provider))
+    if item.manifest["model_name"].count("*") > model_id.count("*"):
+        raise _exposed(
+            f"/model_list/{i}/model_name",
+            "must not have more '*' than the model that is called, or clients could choose the "
+            "provider",
+        )
 
 
-def _check_names(models: Sequence[Mapping[str, Any]]) -> None:
-    for i, model in enumerate(models):
-        offered, called = model["model_name"], model["litellm_params"]["model"]
-        if offered.count("*") > called.count("*"):
-            raise _exposed(
-                f"/model_list/{i}/model_name",
-                "must not have more '*' than the model that is called, or clients could choose the "
-                "provider",
-            )
-
-
-def _check_base(model: _Model, always_set: Container[str]) -> None:
+def _check_base(i: int, item: Item, always_set: Container[str]) -> None:
     """Refuses a model without a base if LiteLLM would choose one, or called without any.
 
     Args:
-        model: the model.
+        i: its index.
+        item: the model.
         always_set: the variables that are never without a value.
     """
-    provider = model.provider
+    provider = item.provider
     if not (provider.base or provider.needs_base or provider.default_base):
         return
-    base = model.params.get("api_base") or model.params.get("base_url")
+    base = item.params.get("api_base") or item.params.get("base_url")
     variable = variables.referred(base) if isinstance(base, str) else None
     if not isinstance(base, str) or (variable is not None and variable not in always_set):
         raise _exposed(
-            f"{model.path}/litellm_params/api_base",
+            f"/model_list/{i}/litellm_params/api_base",
             "must be set to a URL, or to a variable of deployment.env that is never without a "
             "value, or LiteLLM would send prompts to a host that you did not choose",
         )
 
 
 def _check_own_names(
-    models: Sequence[_Model], entries: Sequence[Entry], wired: Mapping[str, str]
+    items: Sequence[Item], entries: Sequence[Entry], wired: Mapping[str, str]
 ) -> None:
     """Refuses a provider that could read a variable that has LiteLLM's own name."""
+    named = [name for name, own in wired.items() if name == own]
+    if not named:
+        return
     offered = {id(p): p for p in (providers.find(entry.model.provider) for entry in entries)}
-    readers = {id(model.provider): model for model in models}
-    for name in (name for name, own in wired.items() if name == own):
-        for model in readers.values():
-            if not credentials.is_harmless(name, model.provider, offered.values()):
+    readers = {id(item.provider): i for i, item in enumerate(items)}
+    for name in named:
+        for i in readers.values():
+            if not credentials.is_harmless(name, items[i].provider, offered.values()):
                 raise _exposed(
-                    f"{model.path}/litellm_params/model",
+                    f"/model_list/{i}/litellm_params/model",
                     f"must not be of another provider, which could read {name}: offer it in "
                     "spec.aiModels",
                 )
@@ -192,16 +171,16 @@ def _names(value: object) -> Iterator[str]:
 
 def _check_references(
     config: Manifest,
-    models: Sequence[_Model],
+    items: Sequence[Item],
     wired: Mapping[str, str],
     own: Mapping[str, Sequence[Path]],
 ) -> list[str]:
     """The names of variables in the configuration that the function does not set."""
     others: dict[str, None] = {}
-    for path, text in _texts(config):
-        for name in _REFERENCE.findall(text):
+    for item, (path, text, named) in _everywhere(config, items):
+        for name in named:
             if name in wired:
-                if not _belongs(path, text, name, models, wired):
+                if item is None or not _belongs(item, path, text, name, wired):
                     raise _exposed(
                         _pointer(path),
                         f"must not refer to {shorten(name)}, which is for a parameter of its own "
@@ -212,42 +191,39 @@ def _check_references(
                     raise _exposed(
                         _pointer(path), f"must not refer to {name}, which is the gateway's own"
                     )
-            elif path[:1] == ("model_list",) and path[-1] in ("model_name", "model"):
+            elif item is not None and path[-1] in ("model_name", "model"):
                 raise _exposed(_pointer(path), "must not refer to a variable")
             else:
                 others[name] = None
-    master_key = config["general_settings"]["master_key"]
+    _check_master_key(config["general_settings"]["master_key"])
+    return list(others)
+
+
+def _everywhere(config: Manifest, items: Sequence[Item]) -> Iterator[tuple[Item | None, Reference]]:
+    """The texts that name variables, each with the model that it is in, if it is in one."""
+    for i, item in enumerate(items):
+        for reference in item.references:
+            yield item, reference._replace(path=(_MODEL_LIST, i, *reference.path))
+    for reference in references({**config, _MODEL_LIST: None}):
+        yield None, reference
+
+
+def _belongs(item: Item, path: Path, text: str, name: str, wired: Mapping[str, str]) -> bool:
+    """Whether a reference is the whole value of the parameter that the variable stands for."""
+    match path:
+        case _, _, "litellm_params", str(param):
+            whole = text == variables.reference(name)
+            return whole and item.provider.params.get(wired[name]) == param
+        case _:
+            return False
+
+
+def _check_master_key(master_key: object) -> None:
     if master_key != variables.reference(variables.MASTER_KEY):
         raise _exposed(
             "/general_settings/master_key",
             "must be left as it is: name your own key in spec.auth.masterKeySecretRef",
         )
-    return list(others)
-
-
-def _belongs(
-    path: Path, text: str, name: str, models: Sequence[_Model], wired: Mapping[str, str]
-) -> bool:
-    """Whether a reference is the whole value of the parameter that the variable stands for."""
-    match path:
-        case "model_list", int(index), "litellm_params", str(param):
-            provider = models[index].provider
-            return text == variables.reference(name) and provider.params.get(wired[name]) == param
-        case _:
-            return False
-
-
-def _texts(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """All texts in a value that may refer to a variable."""
-    match value:
-        case dict():
-            for key, item in value.items():
-                yield from _texts(item, (*path, key))
-        case list():
-            for i, item in enumerate(value):
-                yield from _texts(item, (*path, i))
-        case str() if "/" in value:
-            yield path, value
 
 
 def _warnings(referred: Sequence[str], spec: Spec) -> list[Result]:

@@ -13,6 +13,7 @@ from function.gateways.litellm import (
     credentials,
     entries,
     exposure,
+    items,
     overrides,
     router_settings,
     variables,
@@ -85,8 +86,9 @@ def plan(router: Router) -> Plan:
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
-    unset = exposure.check(configuration, spec, entries_)
-    files = config.files(configuration)
+    items_ = items.of(configuration["model_list"], (entry.item for entry in entries_))
+    unset = exposure.check(configuration, items_, spec, entries_)
+    files = config.files(configuration, items_)
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
     ref = spec.auth.master_key_secret_ref
     master_key = generated_key if ref is None else SecretKey(ref.name, ref.key)
@@ -153,8 +155,7 @@ def _offers(entries_: Sequence[Entry]) -> dict[str, tuple[Target, ...]]:
     """What is called for each model name, both in the order of the spec."""
     targets: dict[str, list[Target]] = {}
     for entry in entries_:
-        target = Target(entry.model.name, entry.access.needs)
-        targets.setdefault(entry.group.name, []).append(target)
+        targets.setdefault(entry.group.name, []).append(entry.target)
     return {name: tuple(called) for name, called in targets.items()}
 
 

@@ -22,6 +22,7 @@ _SETTINGS: Final = (
     *("allowed_fails", "cooldown_time", "max_fallbacks", "num_retries", "retry_after", "timeout"),
 )
 """The `router_settings` that must be numbers: with anything else the first call fails."""
+_MODEL_LIST: Final = "model_list"
 _CHECKS: Final = "optional_pre_call_checks"
 _SECTIONS: Final = ("router_settings", "litellm_settings", "general_settings")
 
@@ -35,11 +36,17 @@ def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
     patch = wanted.merge or {}
     if not patch and not wanted.remove:
         return config, []
-    merged = merging.merge(config, patch)
+    # A list of models that is left as it is was generated, and needs no copy and no check.
+    left = not _concerns_models(wanted)
+    kept = {_MODEL_LIST: config[_MODEL_LIST]} if left else {}
+    merged = merging.merge({k: v for k, v in config.items() if k not in kept}, patch)
     found = [(pointer, merging.remove(merged, pointer)) for pointer in wanted.remove]
     gone = [pointer for pointer, there in found if there]
     absent = [pointer for pointer, there in found if not there]
-    _check(merged)
+    if not left:
+        _check_models(merged.get(_MODEL_LIST))
+    _check_sections(merged)
+    merged = {**kept, **merged}
     sentences = [*_unknown(patch), *_overridden(config, patch)]
     if gone:
         sentences.append(f"config.remove removes {_listed(gone)}.")
@@ -48,6 +55,12 @@ def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
     return merged, [
         Result(names.EVENT_CONFIG, text) for text in first(sentences, "And {} more about config.")
     ]
+
+
+def _concerns_models(wanted: Config) -> bool:
+    return _MODEL_LIST in (wanted.merge or {}) or any(
+        pointer.startswith(f"/{_MODEL_LIST}") for pointer in wanted.remove
+    )
 
 
 def _listed(pointers: list[str]) -> str:
@@ -92,11 +105,10 @@ def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the overrides have made of it.
-    """Rejects what LiteLLM would drop silently, or not start with."""
-    models = config.get("model_list")
+def _check_models(models: object) -> None:
+    """Rejects models that LiteLLM would drop silently."""
     if not isinstance(models, list) or not models:
-        raise _broken("/model_list", "must be a list of models")
+        raise _broken(f"/{_MODEL_LIST}", "must be a list of models")
     for i, entry in enumerate(models):
         params = _object(_object(entry).get("litellm_params"))
         called = {
@@ -107,6 +119,10 @@ def _check(config: Any) -> None:  # noqa: ANN401  # Whatever the overrides have 
             if not isinstance(name, str) or not name:
                 raise _broken(f"/model_list/{i}/{path}", "must be the name of a model")
         _check_numbers(params, NUMBERS, f"/model_list/{i}/litellm_params")
+
+
+def _check_sections(config: Mapping[str, Any]) -> None:
+    """Rejects settings that LiteLLM does not start with."""
     for section in _SECTIONS:
         if not isinstance(config.get(section, {}), dict):
             raise _broken(f"/{section}", "must be an object")
