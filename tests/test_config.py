@@ -124,7 +124,7 @@ ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
         [{}, {}],
     ),
     (
-        "where deployments rest, wildcards do not that offer models with fallbacks, or as fallbacks",
+        "where deployments rest, wildcards of models with fallbacks do not, nor of the fallbacks",
         {
             "aiModels": [{"name": f"{p}/*"} for p in ("groq", "mistral", "openai")],
             "routing": {
@@ -167,7 +167,7 @@ def test_an_entry_says_its_share_its_limits_and_whether_it_rests(
     spec: Manifest, params: list[Manifest]
 ) -> None:
     found = config(**spec)["model_list"]
-    own = {"model", "api_key"}
+    own = {"model", "api_key", "api_base", "organization"}
     shown = [{k: v for k, v in m["litellm_params"].items() if k not in own} for m in found]
     assert shown == params
 
