@@ -83,6 +83,19 @@ def hostile() -> Iterator[tuple[str, Manifest]]:
     yield "unknown fields", {"aiModels": one, "junk": [None] * 1_000_000}
     secret = lambda i: {"secretRef": {"name": f"s{i}"}}  # noqa: E731
     yield "many Secrets", {"aiModels": models(credentials=secret)}
+    keys = {f"V{j}": f"k{j}" for j in range(14)}
+    mapped = lambda i: {"secretRef": {"name": f"s{i % 60}", "keys": keys}}  # noqa: E731
+    yield "many keys of Secrets", {"aiModels": models(credentials=mapped)}
+    wildcards = [{"name": "openai/*", "alias": f"{i}*{'a' * 60}"} for i in range(999)]
+    asked = [f"{i}{'a' * 60}" for i in range(64 * 9)]
+    chains = [{"model": asked[i], "to": asked[i + 1 : i + 9]} for i in range(0, len(asked), 9)]
+    yield (
+        "many wildcards and fallbacks",
+        {
+            "aiModels": [*wildcards, {"name": "openai/*", "alias": f"*{'a' * 60}"}],
+            "routing": {"cooldownSeconds": 9, "fallbacks": chains},
+        },
+    )
     env = [{"name": f"V{i}", "value": "x" * 11_000} for i in range(128)]
     yield "large environment", {"aiModels": one, "deployment": {"env": env}}
     long = {"alias": "a", "apiBase": "https://h/", "apiVersion": "v"}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -485,20 +486,52 @@ def test_resources_are_taken_as_they_are_given() -> None:
     assert _container(answer)["resources"] == wanted
 
 
-def test_common_metadata_is_on_all_objects_and_pod_metadata_on_pods_only() -> None:
-    common = {"labels": {"team": "a", "app": "evil"}, "annotations": {"note": "b"}}
-    pod = {"labels": {"tier": "c", "app": "evil"}, "annotations": {"scrape": "d"}}
+def test_common_metadata_is_on_objects_and_pods_and_pod_metadata_on_pods_only() -> None:
+    common = {
+        "labels": {"team": "a", "app": "evil", "stage": "x"},
+        "annotations": {"note": "b", names.ANNOTATION_CONFIG_HASH: "evil", "log": "x"},
+    }
+    pod = {
+        "labels": {"tier": "c", "app": "evil", "stage": "y"},
+        "annotations": {"scrape": "d", names.ANNOTATION_SECRET_HASH: "evil", "log": "y"},
+    }
     answer = World(router(commonMetadata=common, podMetadata=pod)).reconcile()
     for composed in answer.resources.values():
         metadata = composed.manifest["metadata"]
         assert (metadata["labels"]["team"], metadata["labels"]["app"]) == ("a", "gw")
-        assert metadata["annotations"] == {"note": "b"}
+        assert metadata["annotations"] == common["annotations"]
+        assert metadata["labels"]["stage"] == "x"
         assert "tier" not in metadata["labels"]
     template = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["metadata"]
-    assert (template["labels"]["tier"], template["labels"]["app"]) == ("c", "gw")
-    assert "team" not in template["labels"]
-    assert template["annotations"]["scrape"] == "d"
-    assert names.ANNOTATION_CONFIG_HASH in template["annotations"]
+    plain = World(router()).reconcile().resources[names.RESOURCE_DEPLOYMENT].manifest
+    own = plain["spec"]["template"]["metadata"]
+    assert template["labels"] == {"team": "a", "tier": "c", "stage": "y", **own["labels"]}
+    assert template["annotations"] == {
+        "note": "b",
+        "scrape": "d",
+        "log": "y",
+        **own["annotations"],
+    }
+
+
+def test_pods_have_no_more_annotations_than_kubernetes_keeps() -> None:
+    """Each of the two maps fits by itself."""
+    large = {f"a{i}": "x" * 4096 for i in range(32)}
+    answer = World(router(commonMetadata={"annotations": large})).reconcile()
+    assert answer.refusal is None
+    more = {f"b{key}": value for key, value in large.items()}
+    both: Manifest = {
+        "commonMetadata": {"annotations": large},
+        "podMetadata": {"annotations": more},
+    }
+    refusal = World(router(**both)).reconcile().refusal
+    assert refusal is not None
+    assert refusal.reason == names.REASON_DEPLOYMENT_TOO_LARGE
+    assert re.fullmatch(
+        r"spec.commonMetadata and spec.podMetadata give the pods \d+ bytes of annotations, but at "
+        r"most 262144 are allowed: use shorter values\.",
+        refusal.message,
+    )
 
 
 def test_the_services_selector_is_narrower_than_the_deployments() -> None:

@@ -42,9 +42,27 @@ ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
     ("a lone model says nothing", {"aiModels": LONE}, [{}]),
     ("each of a group has its weight", {"aiModels": PAIR}, [{"weight": 1}, {"weight": 1}]),
     (
-        "a given weight, 0 too, is kept",
-        {"aiModels": [{**PAIR[0], "weight": 0}, PAIR[1]]},
+        "a given weight is kept",
+        {"aiModels": [{**PAIR[0], "weight": 2}, PAIR[1]]},
+        [{"weight": 2}, {"weight": 1}],
+    ),
+    (
+        "a standby has no weight, so that LiteLLM asks it last",
+        {"aiModels": [{**PAIR[0], "standby": True}, {**PAIR[1], "standby": False}]},
         [{"weight": 0}, {"weight": 1}],
+    ),
+    (
+        "an entry of weight 0 is left out, and its group is what remains",
+        {"aiModels": [{**PAIR[0], "weight": 0, "rpm": 5, "timeoutSeconds": 1200}, PAIR[1]]},
+        [{}],
+    ),
+    (
+        "under another strategy too",
+        {
+            "aiModels": [{**PAIR[0], "weight": 0, "standby": False}, PAIR[1]],
+            "routing": {"strategy": "least-busy"},
+        },
+        [{}],
     ),
     (
         "no limit of calls at once follows from another limit",
@@ -70,6 +88,51 @@ ENTRIES: list[tuple[str, Manifest, list[Manifest]]] = [
         "a lone model with a fallback retries as the router says",
         {"aiModels": TWO, "routing": {**BACKED, "retries": 2}},
         [{}, {}],
+    ),
+    (
+        "a model that all others fall back to has none, and retries",
+        {"aiModels": TWO, "routing": {"fallbacks": [{"model": "*", "to": ["openai/b"]}]}},
+        [{"num_retries": 0}, {}],
+    ),
+    (
+        "a fallback for one kind of failure alone leaves the others to retries",
+        {
+            "aiModels": TWO,
+            "routing": {"fallbacks": [{**BACKED["fallbacks"][0], "when": "ContextWindow"}]},
+        },
+        [{}, {}],
+    ),
+    (
+        "a wildcard goes on at once where all of its models have a fallback",
+        {
+            "aiModels": [{"name": "openai/*"}, {"name": "mistral/*"}],
+            "routing": {
+                "fallbacks": [
+                    {"model": "openai/a", "to": ["mistral/b"]},
+                    {"model": "*", "to": ["mistral/b"]},
+                ]
+            },
+        },
+        [{"num_retries": 0}, {"num_retries": 0}],
+    ),
+    (
+        "and retries where only some have one",
+        {
+            "aiModels": [{"name": "openai/*"}, {"name": "mistral/*"}],
+            "routing": {"fallbacks": [{"model": "openai/a", "to": ["mistral/b"]}]},
+        },
+        [{}, {}],
+    ),
+    (
+        "where deployments rest, wildcards of models with fallbacks do not, nor of the fallbacks",
+        {
+            "aiModels": [{"name": f"{p}/*"} for p in ("groq", "mistral", "openai")],
+            "routing": {
+                "cooldownSeconds": 9,
+                "fallbacks": [{"model": "openai/a", "to": ["mistral/b"]}],
+            },
+        },
+        [{}, {"cooldown_time": 0}, {"cooldown_time": 0}],
     ),
     (
         "where deployments rest, models with fallbacks do not, nor those they go to",
@@ -104,7 +167,7 @@ def test_an_entry_says_its_share_its_limits_and_whether_it_rests(
     spec: Manifest, params: list[Manifest]
 ) -> None:
     found = config(**spec)["model_list"]
-    own = {"model", "api_key"}
+    own = {"model", "api_key", "api_base", "organization"}
     shown = [{k: v for k, v in m["litellm_params"].items() if k not in own} for m in found]
     assert shown == params
 
@@ -173,6 +236,22 @@ SETTINGS: list[tuple[str, Manifest, Manifest]] = [
             "disable_cooldowns": True,
             "num_retries": 2,
             "fallbacks": [{"x": [*AGAIN, "openai/a"]}],
+        },
+    ),
+    (
+        "another strategy asks a group again before it goes on to what all others fall back to",
+        {
+            "aiModels": [*PAIR, *LONE],
+            "routing": {
+                "strategy": "least-busy",
+                "cooldownSeconds": 0,
+                "fallbacks": [{"model": "*", "to": ["openai/a"]}],
+            },
+        },
+        {
+            "disable_cooldowns": True,
+            "num_retries": 2,
+            "fallbacks": [{"*": ["openai/a"]}, {"x": [*AGAIN, "openai/a"]}],
         },
     ),
     (
@@ -317,6 +396,64 @@ def secret_hash(answer: Response) -> str:
     return found
 
 
+A, B, C = ({"model": "openai/a", "to": [f"openai/{to}"]} for to in "bcd")
+ALL, ALL_LONG = {"model": "*", "to": ["openai/e"]}, {"model": "*", "to": ["openai/f"]}
+LONG, POLICY = {"when": "ContextWindow"}, {"when": "ContentPolicy"}
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "settings"),
+    [
+        pytest.param(
+            [A],
+            {"fallbacks": [{"openai/a": ["openai/b"]}]},
+            id="without an entry of their own, LiteLLM asks those of any failure by itself",
+        ),
+        pytest.param(
+            [{**A, **LONG}],
+            {"context_window_fallbacks": [{"openai/a": ["openai/b"]}]},
+            id="those of one kind of failure are for no other",
+        ),
+        pytest.param(
+            [A, {**B, **LONG}, {**C, **POLICY}],
+            {
+                "fallbacks": [{"openai/a": ["openai/b"]}],
+                "context_window_fallbacks": [{"openai/a": ["openai/c"]}],
+                "content_policy_fallbacks": [{"openai/a": ["openai/d"]}],
+            },
+            id="each kind of failure has its own",
+        ),
+        pytest.param(
+            [A, ALL, {"model": "openai/b", "to": ["openai/c"], **LONG}],
+            {
+                "fallbacks": [{"*": ["openai/e"]}, {"openai/a": ["openai/b"]}],
+                "context_window_fallbacks": [
+                    {"*": ["openai/e"]},
+                    {"openai/a": ["openai/b"]},
+                    {"openai/b": ["openai/c"]},
+                ],
+            },
+            id="models without one for the kind keep theirs for any failure",
+        ),
+        pytest.param(
+            [A, ALL, {**ALL_LONG, **LONG}],
+            {
+                "fallbacks": [{"*": ["openai/e"]}, {"openai/a": ["openai/b"]}],
+                "context_window_fallbacks": [{"*": ["openai/f"]}],
+            },
+            id="that of all models for the kind comes before one of the model for any failure",
+        ),
+    ],
+)
+def test_fallbacks_are_for_a_kind_of_failure_or_for_any(
+    fallbacks: list[Manifest], settings: Manifest
+) -> None:
+    models = [{"name": f"openai/{name}"} for name in "abcdef"]
+    for order in (fallbacks, fallbacks[::-1]):
+        found = config(aiModels=models, routing={"fallbacks": order})["router_settings"]
+        assert {key: value for key, value in found.items() if "fallbacks" in key} == settings
+
+
 # -- What stands alone
 
 
@@ -327,6 +464,24 @@ def secret_hash(answer: Response) -> str:
         (
             {"aiModels": TWO, "routing": BACKED},
             "'openai/b': a single deployment without a fallback",
+        ),
+        (
+            {
+                "aiModels": [*TWO, {"name": "groq/*"}],
+                "routing": {"fallbacks": [{"model": "*", "to": ["openai/b"]}]},
+            },
+            "'openai/b': a single deployment without a fallback",
+        ),
+        (
+            {
+                "aiModels": [*LONE, {"name": "groq/*"}],
+                "routing": {"fallbacks": [{"model": "groq/a", "to": ["openai/a"]}]},
+            },
+            "'openai/a', 'groq/*': a single deployment without a fallback",
+        ),
+        (
+            {"aiModels": [{**PAIR[0], "weight": 0}, PAIR[1]]},
+            "'x': a single deployment without a fallback",
         ),
         (
             {"aiModels": [{"name": f"openai/{i}"} for i in range(8)]},
@@ -371,10 +526,15 @@ def test_a_slip_of_the_pen_is_told(entry: Manifest, sentence: str | None) -> Non
 
 
 @pytest.mark.parametrize(
-    ("strategy", "told"), [("simple-shuffle", []), ("least-busy", ["Weights have no effect"])]
+    ("strategy", "weight", "told"),
+    [
+        ("simple-shuffle", 2, []),
+        ("least-busy", 2, ["Weights have no effect"]),
+        ("least-busy", 0, []),
+    ],
 )
-def test_weights_that_have_no_effect_are_told(strategy: str, told: list[str]) -> None:
-    models = [{**PAIR[0], "weight": 2}, PAIR[1]]
+def test_weights_that_have_no_effect_are_told(strategy: str, weight: int, told: list[str]) -> None:
+    models = [{**PAIR[0], "weight": weight}, PAIR[1]]
     found = said(composed(aiModels=models, routing={"strategy": strategy}), names.EVENT_MODELS)
     assert [sentence[:22] for sentence in found] == told
 

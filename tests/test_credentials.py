@@ -154,7 +154,7 @@ def test_one_provider_alone_is_handed_what_litellm_does_not_read() -> None:
     entry = params(told)["text-completion-inception/a"]
     assert entry["api_key"] == "os.environ/INCEPTION_API_KEY"
     read = reconciled(aiModels=[{"name": "infinity/a"}])
-    assert params(read)["infinity/a"]["api_base"] == "os.environ/INFINITY_API_BASE.text"
+    assert params(read)["infinity/a"]["api_base"] == "os.environ/text.INFINITY_API_BASE"
 
 
 def test_the_source_secret_is_the_default() -> None:
@@ -217,6 +217,179 @@ def test_a_key_of_one_entry_does_not_beat_the_role_of_another() -> None:
     assert "AWS_ACCESS_KEY_ID" not in env(answer)
     assert params(answer)["role"] == {"model": "bedrock/a.b"}
     assert "aws_access_key_id" in params(answer)["keys"]
+
+
+# -- Keys of other names
+
+
+def mapped(**keys: str) -> Manifest:
+    return {"secretRef": {"keys": keys}}
+
+
+@pytest.mark.parametrize("others", [[], [{"name": "cerebras/b"}]], ids=["alone", "beside another"])
+def test_a_variable_takes_the_key_that_it_is_given(others: list[Manifest]) -> None:
+    spec: Manifest = {
+        "aiModels": [{"name": "openai/a"}, *others],
+        "credentials": mapped(OPENAI_API_KEY="openai-key"),
+    }
+    (name,) = (n for n in env(reconciled(**spec)) if n.startswith("OPENAI_API_KEY"))
+    assert name == ("OPENAI_API_KEY.litellm-secrets_openai-key" if others else "OPENAI_API_KEY")
+    assert env(reconciled(**spec))[name] == ("litellm-secrets", "openai-key")
+    # LiteLLM's own names are not looked for under theirs, the others are.
+    there = reconciled(
+        secret("litellm-secrets", **{"openai-key": "x", "CEREBRAS_API_KEY": "x"}), **spec
+    )
+    assert present(there)[1] == names.REASON_ALL_PRESENT
+    absent = reconciled(secret("litellm-secrets", OPENAI_API_KEY="x", CEREBRAS_API_KEY="x"), **spec)
+    assert models(absent)["openai/a"]["missing"] == ["litellm-secrets/openai-key"]
+    assert present(absent)[2] == "Missing: openai-key in Secret 'litellm-secrets'."
+    hashes = [
+        secret_hash(reconciled(secret("litellm-secrets", **values), **spec))
+        for values in (
+            {"openai-key": "x"},
+            {"openai-key": "x", "OPENAI_API_KEY": "y"},
+            {"openai-key": "y"},
+        )
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_one_of_an_alternative_of_keys_may_have_another_name() -> None:
+    spec: Manifest = {
+        "aiModels": [{"name": "bedrock/a.b"}],
+        "credentials": mapped(AWS_SECRET_ACCESS_KEY="secret-key"),
+    }
+    answer = reconciled(secret("litellm-secrets", AWS_ACCESS_KEY_ID="x"), **spec)
+    assert models(answer)["bedrock/a.b"]["missing"] == ["litellm-secrets/secret-key"]
+
+
+def test_a_base_may_have_a_key_of_another_name() -> None:
+    answer = reconciled(
+        aiModels=[{"name": "azure/a"}, {"name": "cerebras/b"}],
+        credentials=mapped(AZURE_API_BASE="base", AZURE_API_KEY="key"),
+    )
+    private = "AZURE_API_BASE.litellm-secrets_base"
+    assert env(answer)[private] == ("litellm-secrets", "base")
+    assert params(answer)["azure/a"]["api_base"] == f"os.environ/text.{private}"
+    missing = models(answer)["azure/a"]["missing"]
+    assert missing == ["litellm-secrets/key", "litellm-secrets/base"]
+
+
+def test_two_entries_may_take_two_keys_of_one_secret() -> None:
+    """Whatever Secrets and keys are called, no two variables have one name."""
+    answer = reconciled(
+        aiModels=[
+            {"name": "openai/a", "alias": "plain"},
+            {"name": "openai/a", "alias": "mapped", "credentials": mapped(OPENAI_API_KEY="b")},
+            {
+                "name": "openai/a",
+                "alias": "of another",
+                "credentials": {"secretRef": {"name": "litellm-secrets.b"}},
+            },
+            {
+                "name": "openai/a",
+                "alias": "of its own name",
+                "credentials": mapped(OPENAI_API_KEY="OPENAI_API_KEY"),
+            },
+        ]
+    )
+    wanted = {
+        "plain": ("litellm-secrets", "OPENAI_API_KEY"),
+        "mapped": ("litellm-secrets", "b"),
+        "of another": ("litellm-secrets.b", "OPENAI_API_KEY"),
+        "of its own name": ("litellm-secrets", "OPENAI_API_KEY"),
+    }
+    taken = {
+        alias: env(answer)[entry["api_key"].removeprefix("os.environ/")]
+        for alias, entry in params(answer).items()
+    }
+    assert taken == wanted
+    assert len({entry["api_key"] for entry in params(answer).values()}) == 3
+
+
+def test_a_copy_of_a_base_is_not_mistaken_for_a_key_of_a_secret() -> None:
+    """Its name was once that of a variable of the Secret `keys.text`."""
+    answer = reconciled(
+        aiModels=[
+            {"name": "azure/a", "alias": s, "credentials": {"secretRef": {"name": s}}}
+            for s in ("keys", "keys.text")
+        ]
+    )
+    assert env(answer)["AZURE_API_BASE.keys.text"] == ("keys.text", "AZURE_API_BASE")
+    assert params(answer)["keys"]["api_base"] == "os.environ/text.AZURE_API_BASE.keys"
+
+
+@pytest.mark.parametrize(
+    ("own", "key"),
+    [
+        (None, ("litellm-secrets", "shared")),
+        ({"secretRef": {}}, ("litellm-secrets", "shared")),
+        ({"secretRef": {"name": "litellm-secrets"}}, ("litellm-secrets", "shared")),
+        ({"secretRef": {"name": "other"}}, ("other", "OPENAI_API_KEY")),
+        ({"secretRef": {"keys": {}}}, ("litellm-secrets", "OPENAI_API_KEY")),
+        (mapped(OPENAI_API_KEY="own"), ("litellm-secrets", "own")),
+        (mapped(OPENAI_ORGANIZATION="own"), ("litellm-secrets", "OPENAI_API_KEY")),
+    ],
+)
+def test_an_entry_has_the_routers_keys_for_the_same_secret_if_it_has_none(
+    own: Manifest | None, key: tuple[str, str]
+) -> None:
+    entry = {"name": "openai/a", **({} if own is None else {"credentials": own})}
+    answer = reconciled(aiModels=[entry], credentials=mapped(OPENAI_API_KEY="shared"))
+    assert key in env(answer).values()
+    assert len([k for k in env(answer) if k.startswith("OPENAI_API_KEY")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"credentials": mapped(OPENAI_API_KEY="k", OPENAI_ORGANIZATION="k")}, []),
+        (
+            {"credentials": mapped(OPENAI_APIKEY="k", OPENAI_API_KEY="k", GROQ_API_KEY="k")},
+            ["credentials.secretRef.keys names GROQ_API_KEY, OPENAI_APIKEY, which"],
+        ),
+        (
+            {
+                "aiModels": [
+                    {"name": "openai/a", "credentials": mapped(GROQ_API_KEY="k")},
+                    {"name": "groq/a", "credentials": mapped(GROQ_API_KEY="k")},
+                    {"name": "groq/b", "credentials": {"secretRef": {"name": "other"}}},
+                    {"name": "mistral/a", "weight": 0},
+                    {"name": "mistral/b", "alias": "mistral/a"},
+                ],
+                "credentials": mapped(GROQ_API_KEY="k", MISTRAL_API_KEY="k"),
+            },
+            [
+                "openai/a: credentials.secretRef.keys names GROQ_API_KEY, which",
+                "credentials.secretRef.keys names GROQ_API_KEY, which",
+            ],
+        ),
+    ],
+)
+def test_a_key_for_a_variable_that_no_model_reads_is_told(spec: Manifest, told: list[str]) -> None:
+    said = [m for reason, m in warnings(reconciled(**spec)) if reason == names.EVENT_CREDENTIALS]
+    end = " LiteLLM reads for no model with these credentials: fix the spelling, or remove it."
+    assert said == [f"{sentence}{end}" for sentence in told]
+
+
+def test_an_entry_of_weight_0_takes_no_credentials() -> None:
+    answer = reconciled(
+        secret("litellm-secrets", OPENAI_API_KEY="x"),
+        aiModels=[
+            {"name": "openai/a", "alias": "x"},
+            {"name": "mistral/b", "alias": "x", "weight": 0, "credentials": mapped()},
+            {
+                "name": "azure/c",
+                "alias": "x",
+                "weight": 0,
+                "credentials": {"source": "WorkloadIdentity"},
+            },
+        ],
+    )
+    assert env(answer).keys() == {"OPENAI_API_KEY", "OPENAI_ORGANIZATION"}
+    assert answer.status["models"] == [
+        {"name": "x", "targets": ["openai/a"], "credentials": "Present"}
+    ]
 
 
 def test_a_base_in_the_entry_wins_over_one_in_the_secret() -> None:

@@ -17,10 +17,9 @@ SPEC: Manifest = yaml.safe_load(DEFINITION.read_text())["spec"]["versions"][0]["
     "openAPIV3Schema"
 ]["properties"]["spec"]
 CASES: list[Manifest] = yaml.safe_load((TESTS / "admission.yaml").read_text())
-(EVERYTHING,) = (case["spec"] for case in CASES if case["why"] == "everything at once")
-(THE_REST,) = (
-    case["spec"] for case in CASES if case["why"] == "what cannot stand beside everything"
-)
+SPECS: dict[str, Manifest] = {case["why"]: case["spec"] for case in CASES}
+EVERYTHING = SPECS["everything at once"]
+THE_REST = SPECS["what cannot stand beside everything"]
 
 Steps = tuple[str, ...]
 """The way to a field: names, `[]` for an item of a list, `*` for a member of a map."""

@@ -17,6 +17,7 @@ from function.__version__ import __version__
 from function.api import Input, Spec
 from function.call import Manifest
 from function.offline import render
+from function.resources import KINDS
 from tests import generate
 from tests.generate import ROOT, SOURCE
 
@@ -82,13 +83,20 @@ def test_the_wheel_says_that_it_is_typed(tmp_path: Path) -> None:
         assert "function/py.typed" in archive.namelist()
 
 
+def installed_as(package: str) -> str:
+    """What Crossplane's package manager calls a dependency: a DNS label of its repository."""
+    _registry, _, repository = package.partition("/")
+    return re.sub(r"[^a-z0-9]+", "-", repository.partition(":")[0])
+
+
 @pytest.mark.parametrize("root", ["configuration", "claims"])
 def test_a_configuration_calls_the_function_that_it_depends_on(root: str) -> None:
+    """By the name that it gets as a dependency, so that nothing else has to be installed."""
     meta, function = one(PACKAGE / root, "Configuration"), one(PACKAGE / "function", "Function")
     composition = one(PACKAGE / root, "Composition")["spec"]
     (step,) = composition["pipeline"]
-    assert step["functionRef"]["name"] == function["metadata"]["name"]
     (dependency,) = meta["spec"]["dependsOn"]
+    assert step["functionRef"]["name"] == installed_as(dependency["package"])
     assert dependency["package"].endswith(f"/{function['metadata']['name']}")
     assert dependency["version"] == f">=v{__version__}"
     served = one(PACKAGE / root, "CompositeResourceDefinition")["spec"]
@@ -104,6 +112,31 @@ def test_examples_install_the_version_of_this_tree() -> None:
     packages = [d["spec"]["package"] for d in installed if "package" in d.get("spec", {})]
     assert len(packages) == 3
     assert {package.rpartition(":")[2] for package in packages} == {f"v{__version__}"}
+
+
+def test_the_example_functions_are_the_one_that_the_configurations_depend_on() -> None:
+    """So the manifests may be applied in any order, and `crossplane render` finds the function."""
+    installed = documents(ROOT / "examples" / "install")
+    runtime, function = (
+        one(ROOT / "examples" / "install", kind) for kind in ("DeploymentRuntimeConfig", "Function")
+    )
+    assert function["spec"]["runtimeConfigRef"]["name"] == runtime["metadata"]["name"]
+    for rendering in (function, yaml.safe_load((ROOT / "examples/functions.yaml").read_text())):
+        assert rendering["metadata"]["name"] == installed_as(rendering["spec"]["package"])
+    assert {d["kind"] for d in installed} == {
+        *("ClusterRole", "Configuration", "DeploymentRuntimeConfig", "Function"),
+    }
+
+
+CROSSPLANES_OWN = {"ConfigMap", "Deployment", "Secret", "Service", "ServiceAccount"}
+"""The kinds that Crossplane's own role lets it compose."""
+
+
+def test_the_role_grants_what_is_composed_and_nothing_before() -> None:
+    role = yaml.safe_load((PACKAGE / "rbac.yaml").read_text())
+    granted = {resource for rule in role["rules"] for resource in rule["resources"]}
+    composed = {kind.kind for kind in KINDS.values()} - CROSSPLANES_OWN
+    assert granted == {f"{kind.lower()}s" for kind in composed}
 
 
 def test_the_names_in_the_code_are_those_of_the_packages() -> None:

@@ -123,7 +123,9 @@ def plain(up: Providers) -> Iterator[Gateway]:
         entry("even", up.healthy, rpm=100000),
         entry("even", up.other),
         entry("standby", up.failing),
-        entry("standby", up.healthy, weight=0),
+        entry("standby", up.healthy, standby=True),
+        entry("idle", up.failing, maxRetries=0),
+        entry("idle", up.healthy, weight=0),
         entry("rpm", up.healthy, rpm=3),
         entry("tpm", up.healthy, tpm=30),
         entry("rpm pair", up.healthy, rpm=3, weight=9),
@@ -146,6 +148,9 @@ def plain(up: Providers) -> Iterator[Gateway]:
         entry("far", up.failing, maxRetries=0),
         *(entry(f"stop {i}", up.failing, maxRetries=0) for i in range(7)),
         entry("end", up.healthy),
+        entry("long", up.failing, maxRetries=0),
+        entry("strict", up.failing, maxRetries=0),
+        entry("few/*", up.failing, name="openai/*", maxRetries=0),
         entry("my/*", up.healthy, name="openai/*"),
         entry("openai/*", up.healthy, name="openai/*"),
         entry(
@@ -165,6 +170,10 @@ def plain(up: Providers) -> Iterator[Gateway]:
         {"model": "one", "to": ["two"]},
         {"model": "two", "to": ["one"]},
         {"model": "far", "to": [*(f"stop {i}" for i in range(7)), "end"]},
+        {"model": "long", "to": ["my/general"]},
+        {"model": "long", "when": "ContextWindow", "to": ["my/longer"]},
+        {"model": "strict", "when": "ContentPolicy", "to": ["my/lenient"]},
+        {"model": "few/one", "to": ["my/many"]},
     ]
     key = {"secretKeyRef": {"name": "litellm-secrets", "key": "UNUSED_API_KEY"}}
     env = [{"name": "TEAM_KEY", "valueFrom": key}]
@@ -273,7 +282,13 @@ def test_without_weights_all_have_the_same_share_and_limits_do_not_steer(
     assert 65 <= limited <= 135
 
 
-def test_a_weight_of_0_stands_by(plain: Gateway, up: Providers) -> None:
+def test_an_entry_of_weight_0_gets_no_calls_even_if_the_others_fail(
+    plain: Gateway, up: Providers
+) -> None:
+    assert spread(plain, "idle", 5, up.healthy) == ({500: 5}, [0])
+
+
+def test_a_standby_is_asked_when_the_others_fail(plain: Gateway, up: Providers) -> None:
     up.failing.status = OK
     assert spread(plain, "standby", 20, up.failing, up.healthy) == ({OK: 20}, [20, 0])
     up.failing.status = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -374,6 +389,41 @@ def test_two_models_may_be_each_others_fallback(plain: Gateway, up: Providers) -
     assert plain.chats("one", 2) == {OK: 2}
 
 
+FAILED: tuple[int, str | None] = (HTTPStatus.INTERNAL_SERVER_ERROR, None)
+TOO_LONG = (HTTPStatus.BAD_REQUEST, "This model's maximum context length is 10 tokens.")
+REJECTED = (HTTPStatus.BAD_REQUEST, "invalid_request_error: content_policy_violation")
+"""How a provider answers, and what it says, where LiteLLM tells kinds of failure apart."""
+
+
+@pytest.mark.parametrize(
+    ("model", "failure", "called"),
+    [
+        ("long", FAILED, "general"),
+        ("long", TOO_LONG, "longer"),
+        ("long", REJECTED, "general"),
+        ("strict", FAILED, None),
+        ("strict", TOO_LONG, None),
+        ("strict", REJECTED, "lenient"),
+        ("few/one", FAILED, "many"),
+        ("few/one", TOO_LONG, "many"),
+        ("few/two", FAILED, None),
+    ],
+)
+def test_a_fallback_is_for_its_kind_of_failure_and_otherwise_for_any(
+    plain: Gateway,
+    up: Providers,
+    model: str,
+    failure: tuple[int, str | None],
+    called: str | None,
+) -> None:
+    """Also from and to models that only a wildcard offers."""
+    up.failing.status, up.failing.error = failure
+    answered, arrived = spread(plain, model, 2, up.failing, up.healthy)
+    assert answered == {failure[0] if called is None else OK: 2}
+    assert arrived == [2, 0 if called is None else 2]
+    assert called in (None, up.healthy.calls[-1].body["model"])
+
+
 @pytest.mark.parametrize(
     ("asked", "called"),
     [
@@ -406,6 +456,77 @@ def test_info_is_shown_as_it_is(plain: Gateway) -> None:
     assert info["our"] == {"notes": [1, None]}
 
 
+@pytest.fixture(scope="module")
+def caught(up: Providers) -> Iterator[Gateway]:
+    """A gateway all of whose models have fallbacks, for each kind of failure."""
+    models = [
+        entry("one", up.failing),
+        entry("own", up.failing),
+        entry("pair", up.failing, weight=9),
+        entry("pair", up.other),
+        entry("few/*", up.failing, name="openai/*"),
+        entry("my/*", up.healthy, name="openai/*"),
+    ]
+    fallbacks = [
+        {"model": "*", "to": ["my/net", "one"]},
+        {"model": "*", "when": "ContextWindow", "to": ["my/longer"]},
+        {"model": "*", "when": "ContentPolicy", "to": ["my/lenient"]},
+        {"model": "own", "to": ["my/own"]},
+    ]
+    with support.gateway(aiModels=models, routing={"fallbacks": fallbacks}) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize(
+    ("model", "failure", "called"),
+    [
+        ("one", FAILED, "net"),
+        ("one", TOO_LONG, "longer"),
+        ("one", REJECTED, "lenient"),
+        ("own", FAILED, "own"),
+        ("own", TOO_LONG, "longer"),
+        ("few/one", FAILED, "net"),
+        ("few/one", TOO_LONG, "longer"),
+    ],
+)
+def test_what_all_models_fall_back_to_is_for_those_without_their_own(
+    caught: Gateway,
+    up: Providers,
+    model: str,
+    failure: tuple[int, str | None],
+    called: str,
+) -> None:
+    up.failing.status, up.failing.error = failure
+    assert spread(caught, model, 2, up.failing, up.healthy) == ({OK: 2}, [2, 2])
+    assert up.healthy.calls[-1].body["model"] == called
+
+
+def test_what_all_models_fall_back_to_comes_after_the_rest_of_a_group(
+    caught: Gateway, up: Providers
+) -> None:
+    assert spread(caught, "pair", 10, up.healthy, up.other) == ({OK: 10}, [0, 10])
+    up.other.status = HTTPStatus.SERVICE_UNAVAILABLE
+    assert spread(caught, "pair", 2, up.healthy) == ({OK: 2}, [2])
+
+
+def test_what_all_models_fall_back_to_ends_in_an_error_if_all_fail(
+    caught: Gateway, up: Providers
+) -> None:
+    up.healthy.status = HTTPStatus.SERVICE_UNAVAILABLE
+    for model in ("one", "my/net"):
+        answered, (tried, _) = spread(caught, model, 1, up.failing, up.healthy)
+        assert OK not in answered
+        assert tried <= 2
+
+
+def test_what_all_models_fall_back_to_answers_for_models_that_nothing_offers(
+    caught: Gateway, plain: Gateway, up: Providers
+) -> None:
+    assert caught.chat("unheard-of")[0] == OK
+    assert up.healthy.calls[-1].body["model"] == "net"
+    assert plain.chat("unheard-of")[0] == HTTPStatus.BAD_REQUEST
+
+
 # -- What it does where it says so
 
 
@@ -421,7 +542,7 @@ def told(apart: Providers) -> Iterator[Gateway]:
     """A gateway whose router sets everything about routing, and that keeps answers."""
     models = [
         entry("pair", apart.failing),
-        entry("pair", apart.healthy, weight=0),
+        entry("pair", apart.healthy, standby=True),
         entry("lone", apart.failing),
         entry("backed", apart.failing),
         entry("backed", apart.failing),
@@ -675,7 +796,7 @@ def two_pods(apart: Providers) -> Iterator[Fleet]:
         entry("rpm", apart.healthy, rpm=6),
         entry("tpm", apart.healthy, tpm=60),
         entry("pair", apart.failing),
-        entry("pair", apart.healthy, weight=0),
+        entry("pair", apart.healthy, standby=True),
         entry("spare", apart.other),
         entry("parallel", apart.slow, maxParallelRequests=1),
     ]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final, TypeVar
 
@@ -232,24 +232,26 @@ _CLOSED: Final = [field for field in AIModel.model_fields if field not in ("para
 """The fields of an entry that may not hold anything."""
 
 
-def offers(wildcard: str, name: str) -> bool:
-    """Whether a wildcard offers a model of that name: each `*` stands for any text.
+class Wildcards:
+    """The wildcards among model names: those with `*`, each of which stands for any text.
 
-    It looks at each part once, where a regular expression may try all ways to share the text.
+    They look at each part of a name once, where a regular expression may try all ways to share it.
     """
-    head, *others = wildcard.split("*")
-    if not others:
-        return wildcard == name
-    *middle, tail = others
-    begin, end = len(head), len(name) - len(tail)
-    if begin > end or not (name.startswith(head) and name.endswith(tail)):
-        return False
-    for part in middle:
-        found = name.find(part, begin, end)
-        if found < 0:
-            return False
-        begin = found + len(part)
-    return True
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Takes the names apart, and leaves those aside that are no wildcards."""
+        self._parts = [(name, *name.split("*")) for name in names if "*" in name]
+
+    def offering(self, model: str) -> Iterator[str]:
+        """Those that offer a model of this name."""
+        for name, head, *middle, tail in self._parts:
+            if model.startswith(head) and model.endswith(tail):
+                begin, end = len(head), len(model) - len(tail)
+                for part in middle:
+                    found = model.find(part, begin, end)
+                    begin = len(model) + 1 if found < 0 else found + len(part)
+                if begin <= end:
+                    yield name
 
 
 def distinct(models: list[AIModel]) -> list[AIModel]:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from function.api import literals
 from function.api.fields import MAX_CALL_SECONDS, OpenObject, Retries, map_key
-from function.api.models import AIModel, offers
+from function.api.models import AIModel, Wildcards
 from function.api.secret_refs import SecretKeyRef
 from function.api.validation import Model, Rule, refuse
 from function.text import shorten
@@ -165,13 +165,12 @@ class Config(Model):
 def check_fallbacks(routing: Routing, models: list[AIModel]) -> None:
     """Rejects a fallback from or to a model that no entry offers, not even a wildcard."""
     offered = {model.offered_as for model in models}
-    wildcards = [name for name in offered if "*" in name]
+    wildcards = Wildcards(offered)
     for i, fallback in enumerate(routing.fallbacks):
         places = {"model": fallback.model} | {f"to[{j}]": to for j, to in enumerate(fallback.to)}
         for place, name in places.items():
-            if name in offered or (place == "model" and name == ALL_OTHERS):
-                continue
-            if not any(offers(wildcard, name) for wildcard in wildcards):
+            of_all_others = place == "model" and name == ALL_OTHERS
+            if not (of_all_others or name in offered or any(wildcards.offering(name))):
                 shown = f"'{shorten(name)}'" if _SHOWN.fullmatch(name) else "the model"
                 raise refuse(
                     f"{shown} is not offered: a fallback must name the alias of an "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from function.api import AIModel, Routing, Spec
-from function.api.models import offers
+from function.api.models import Wildcards
 from function.api.routing import ALL_OTHERS
 
 _COOLDOWN_SECONDS: Final = 5
@@ -73,10 +73,10 @@ def read(spec: Spec) -> dict[str, Group]:
 
 def _offering(names: Iterable[str], groups: Collection[str]) -> set[str]:
     """The groups that offer models of these names: their own, or else wildcards."""
-    wildcards = [group for group in groups if "*" in group]
+    wildcards = Wildcards(groups)
     found = set[str]()
     for name in names:
-        found.update([name] if name in groups else (w for w in wildcards if offers(w, name)))
+        found.update([name] if name in groups else wildcards.offering(name))
     return found
 
 
