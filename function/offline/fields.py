@@ -17,7 +17,7 @@ from function.guesses import Guesser
 from function.text import shorten
 
 _CUTOFF: Final = 0.65
-"""How similar a typo is: `timeout` counts as one of `timeoutSeconds`, `redis` as none of others."""
+"""How similar a typo is: `timeout` is one of `timeoutSeconds`, `replicas` is none of `redis`."""
 _MOST: Final = 2
 """How many fields are suggested for an unknown one."""
 _WHOLE: Final = (names.KIND.lower(), f"{names.KIND.lower()}s")
