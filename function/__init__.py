@@ -16,11 +16,11 @@ five verbs, and each folder is one of them, in this order:
 Each folder knows those above it in this list and none below; `.importlinter` holds the order, and
 no module is imported in a circle. Below them all are `names` (every name that others see), `errors`
 (every error raised on purpose), `call` (request and response), `text` (values in messages),
-`shapes` (reading what others wrote), `recognition` (what a credential looks like) and `merging`
-(JSON merge patches and pointers).
+`shapes` (reading what others wrote), `guesses` (what an unknown name may have meant),
+`recognition` (what a credential looks like) and `merging` (JSON merge patches and pointers).
 
-`server` serves `fn` to Crossplane; `offline` plays Crossplane's part around it on a laptop; `main`
-is the command line of both.
+`server` serves `fn` to Crossplane; `offline` plays Crossplane's part around it on a laptop, and
+explains the API there; `main` is the command line of both.
 
 To find a sentence of the README in the code: a field is in `api`, what LiteLLM is told in
 `gateways.litellm`, a Kubernetes object in `resources`, a condition or a status field in `report`.

@@ -20,17 +20,24 @@ class StartError(Exception):
     """The server cannot start; the text says why and what to do."""
 
 
-class ManifestError(Exception):
-    """A file of manifests cannot be read or written; the text names it and says why."""
+class OutputError(Exception):
+    """What was rendered cannot be written; the text names the file or folder and says why."""
 
 
 class Unreadable(Exception):  # noqa: N818  # It is a property of a file.
-    """A file cannot be read because of what is in it; the text is to follow the file's name."""
+    """A document cannot be read because of what is in it.
+
+    Attributes:
+        line: where in its file, from 1.
+        message: what is wrong there, with the remedy.
+    """
 
     def __init__(self, line: int, message: str) -> None:
-        """Takes the line, from 1, and what is wrong there, with the remedy."""
+        """Takes the line and the message."""
         super().__init__(f"line {line}: {message}")
+        self.line = line
+        self.message = message
 
 
-class RenderError(Exception):
-    """The input cannot be rendered; the text names the file or field and the remedy."""
+class UnknownField(Exception):  # noqa: N818  # It is an answer to the user.
+    """A ModelRouter has no such field; the text says which one may have been meant."""

@@ -1,4 +1,4 @@
-"""The command line: `modelrouter serve` and `modelrouter render`."""
+"""The command line: `modelrouter serve`, `render`, `explain` and `schema`."""
 
 import asyncio
 from pathlib import Path
@@ -10,11 +10,12 @@ from crossplane.function import logging
 
 from function import fn, server
 from function.__version__ import __version__
-from function.errors import ManifestError, RenderError, StartError
-from function.offline import manifests, render
+from function.errors import OutputError, StartError, UnknownField
+from function.offline import explain, fields, inputs, manifests, output, render
+from function.offline.problems import Problem, in_order
 
 _MEGABYTE: Final = 1024 * 1024
-_PATHS: Final = click.Path(path_type=Path)
+_PATHS: Final = click.Path(path_type=Path, allow_dash=True)
 
 
 @click.group()
@@ -55,6 +56,11 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
         raise click.ClickException(str(error)) from None
 
 
+for _option in serve.params:
+    if isinstance(_option, click.Option):
+        _option.show_envvar = True  # The SDK's options do not show theirs.
+
+
 @cli.command("render")
 @click.argument("files", nargs=-1, required=True, type=_PATHS)
 @click.option(
@@ -62,25 +68,27 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
     "-o",
     multiple=True,
     type=_PATHS,
-    help="Observed composed resources: a YAML file, or a folder of them. May be repeated.",
+    help="Observed composed resources: a file, or a folder of them. May be repeated.",
 )
 @click.option(
     "--required",
     "-e",
     multiple=True,
     type=_PATHS,
-    help="Other objects of the cluster, such as Secrets: a YAML file, or a folder of them. "
-    "May be repeated.",
+    help="Other objects of the cluster, such as Secrets: a file, or a folder of them. May be "
+    "repeated.",
 )
 @click.option("--include-xr", "-x", is_flag=True, help="Print the composite resource first.")
 @click.option(
     "--include-function-results", "-r", is_flag=True, help="Print the function's results last."
 )
+@click.option("--strict", is_flag=True, help="Fail if there are warnings.")
 @click.option(
     "--output-dir",
     type=click.Path(file_okay=False, path_type=Path),
     help="Write one file for each object into this folder, and print nothing.",
 )
+@click.option("--force", is_flag=True, help="Write into a folder that holds other files.")
 def render_command(  # noqa: PLR0913  # The command's flags.
     *,
     files: tuple[Path, ...],
@@ -88,25 +96,73 @@ def render_command(  # noqa: PLR0913  # The command's flags.
     required: tuple[Path, ...],
     include_xr: bool,
     include_function_results: bool,
+    strict: bool,
     output_dir: Path | None,
+    force: bool,
 ) -> None:
-    """Print what ModelRouters are composed of, with no cluster and no Docker."""
-    try:
-        rendered = render.render(files, observed=observed, required=required)
-        shown = [
-            document
-            for result in rendered
-            for document in result.documents(xr=include_xr, results=include_function_results)
-        ]
-        if output_dir is not None:
-            manifests.write(shown, output_dir)
-    except (RenderError, ManifestError) as error:
-        raise click.ClickException(str(error)) from None
-    for result in rendered:
-        for note in result.notes:
-            click.echo(f"Note: {note}", err=True)
+    """Print what ModelRouters are composed of, with no cluster and no Docker.
+
+    FILES are YAML or JSON files, folders of them, or - for standard input, and are read as kubectl
+    reads them. Secrets in them count as --required; other objects are left aside.
+    """
+    if (*files, *observed, *required).count(manifests.STDIN) > 1:
+        raise click.UsageError("standard input can be read only once: give - once")
+    given = inputs.read(files, observed=observed, required=required)
+    rendered, refused = render.render(given)
+    notes = [*given.notes, *(note for result in rendered for note in result.notes)]
+    warnings = [warning for result in rendered for warning in result.warnings]
+    for kind, messages in (("Note", notes), ("Warning", warnings)):
+        for message in messages:
+            click.echo(f"{kind}: {message}", err=True)
+    _fail_if_any([*given.problems, *refused])
+    if strict and warnings:
+        raise click.ClickException(f"--strict allows no warnings, and there are {len(warnings)}")
+    shown = [
+        document
+        for result in rendered
+        for document in result.documents(xr=include_xr, results=include_function_results)
+    ]
     if output_dir is None:
-        click.echo("".join(f"---\n{manifests.to_yaml(document)}" for document in shown), nl=False)
+        _print("".join(f"---\n{manifests.to_yaml(document)}" for document in shown))
+        return
+    try:
+        output.write(shown, output_dir, force=force)
+    except OutputError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@cli.command("explain")
+@click.argument("field", default="")
+def explain_command(field: str) -> None:
+    """Print the reference of a FIELD, such as spec.aiModels.weight, or of the whole ModelRouter."""
+    try:
+        _print(explain.explain(fields.find(field)))
+    except UnknownField as error:
+        raise click.ClickException(str(error)) from None
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of a ModelRouter, for editors."""
+    _print(fields.text())
+
+
+def _fail_if_any(problems: list[Problem]) -> None:
+    if not problems:
+        return
+    for problem in in_order(problems):
+        click.echo(f"Error: {problem}", err=True)
+    raise click.exceptions.Exit(1)
+
+
+def _print(text: str) -> None:
+    """Prints a text in UTF-8, whatever the terminal's encoding."""
+    try:
+        click.echo(text.encode(), nl=False)
+    except BrokenPipeError:
+        raise  # Whoever reads has had enough: click ends without a word.
+    except OSError as error:
+        raise click.ClickException(f"cannot write the output: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
     python -m tests.generate
 
-From the composite resource definition: the claims' definition, and the reference of fields in
-README.md. From the function's table: the providers in README.md. The copies in `examples/` of files
-in `package/`. The golden files: what each example renders to, and all messages. A test fails while
-one is stale.
+From the composite resource definition: the claims' definition, the JSON Schema, and the reference
+of fields in README.md. From the function's table: the providers in README.md. The copies in
+`examples/` of files in `package/`. The golden files: what each example renders to, and all
+messages. A test fails while one is stale.
 """
 
 import copy
@@ -18,12 +18,13 @@ from typing import Any
 import yaml
 
 from function.gateways.litellm import providers
-from function.offline import manifests, render
-from tests.support import messages
+from function.offline import inputs, manifests, render
+from tests.support import json_schema, messages
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "package" / "configuration" / "definition.yaml"
 CLAIMS = ROOT / "package" / "claims" / "definition.yaml"
+SCHEMA = ROOT / "function" / "offline" / "modelrouter.schema.json"
 README = ROOT / "README.md"
 EXAMPLES = ROOT / "examples"
 GOLDEN = ROOT / "tests" / "golden"
@@ -44,6 +45,11 @@ def claims_file() -> str:
     return HEADER + yaml.dump(definition, Dumper=_Dumper, sort_keys=False, width=100)
 
 
+def schema_file() -> str:
+    """The file of the JSON Schema."""
+    return json_schema.text(yaml.safe_load(SOURCE.read_text()))
+
+
 def readme() -> str:
     """README.md with its tables as they should be."""
     fields = reference(yaml.safe_load(SOURCE.read_text()))
@@ -59,7 +65,7 @@ def copy_of(original: Path) -> str:
 
 def golden(example: Path) -> str:
     """What an example renders to, its composite resource first."""
-    (rendered,) = render.render([example])
+    (rendered,), _ = render.render(inputs.read([example]))
     shown = rendered.documents(xr=True, results=True)
     for document in shown:
         if document["kind"] == "ConfigMap":
@@ -183,6 +189,7 @@ def _between_marks(text: str, name: str, table: str) -> str:
 
 FILES: dict[Path, Callable[[], str]] = {
     CLAIMS: claims_file,
+    SCHEMA: schema_file,
     README: readme,
     GOLDEN / "messages.txt": all_messages,
     **{copied: partial(copy_of, original) for copied, original in COPIES.items()},

@@ -18,7 +18,7 @@ from function.api import bounds
 from function.call import Manifest, Request
 from function.compose import compose
 from function.gateways.litellm import known_keys, providers
-from function.gateways.litellm.guesses import Guesser
+from function.guesses import Guesser
 from function.observed.secret_values import MAX_SECRETS
 from function.report import status
 from tests import benchmark

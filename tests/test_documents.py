@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function.call import Manifest
-from function.errors import ManifestError
 from function.gateways.litellm import config
 from function.gateways.litellm.items import Item
 from function.offline import manifests
+from function.offline.problems import Problem
 from tests.support import kubectl
 
 CASES: list[Manifest] = yaml.safe_load((Path(__file__).parent / "documents.yaml").read_text())
@@ -75,10 +75,10 @@ class Reader:
     def __call__(self, data: bytes) -> tuple[list[Manifest] | None, str]:
         """The objects in a file, or None and why it is refused."""
         self._file.write_bytes(data)
-        try:
-            return [document for _, document in manifests.load([self._file])], ""
-        except ManifestError as error:
-            return None, str(error).removeprefix(f"{self._file}, ")
+        found = list(manifests.load([self._file], problems := list[Problem]()))
+        if problems:
+            return None, str(problems[0]).removeprefix(f"{self._file}, ")
+        return [one.manifest for one in found], ""
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from function import names, recognition
 from function.__version__ import __version__
 from function.api import Input, Spec
 from function.call import Manifest
-from function.offline import render
+from function.offline import inputs, render
 from function.resources import KINDS
 from tests import generate
 from tests.generate import ROOT, SOURCE
@@ -75,12 +75,14 @@ def test_crossplane_builds_the_package(root: str, tmp_path: Path) -> None:
     assert package.stat().st_size > 0
 
 
-def test_the_wheel_says_that_it_is_typed(tmp_path: Path) -> None:
+def test_the_wheel_holds_its_data_and_says_that_it_is_typed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert "function/py.typed" in archive.namelist()
+        assert {"function/py.typed", "function/offline/modelrouter.schema.json"} <= set(
+            archive.namelist()
+        )
 
 
 def installed_as(package: str) -> str:
@@ -342,7 +344,7 @@ def all_rules(schema: Any) -> Iterator[Manifest]:  # noqa: ANN401
 
 
 def test_every_status_field_that_is_written_is_in_the_definition(definition: Manifest) -> None:
-    (rendered,) = render.render([ROOT / "examples" / "enterprise.yaml"])
+    (rendered,), _ = render.render(inputs.read([ROOT / "examples" / "enterprise.yaml"]))
     written = {key for key in rendered.xr["status"] if key != "conditions"}
     assert written == set(definition["properties"]["status"]["properties"])
 

@@ -20,10 +20,19 @@ from tests.support.world import behind_claim, router
 Object = dict[str, Any]
 
 
-def render(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Runs the command, with nothing of the cluster's in its environment."""
+def render(
+    *arguments: str | Path, cwd: Path = ROOT, given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command, with nothing of the cluster's in its environment.
+
+    Args:
+        arguments: its arguments.
+        cwd: where it runs.
+        given: its standard input.
+    """
     return subprocess.run(
         [modelrouter(), "render", *map(str, arguments)],
+        input=given,
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -47,8 +56,9 @@ def test_prints_the_composed_objects_of_a_smallest_router() -> None:
     result = render("examples/modelrouter.yaml")
     assert result.returncode == 0
     assert result.stderr.splitlines() == [
-        "Note: Missing: OPENAI_API_KEY in Secret 'litellm-secrets'.",
-        "Note: 'openai/gpt-4o': a single deployment without a fallback; if it fails, calls fail.",
+        "Note: ModelRouter 'gateway': 'openai/gpt-4o': a single deployment without a fallback; if "
+        "it fails, calls fail.",
+        "Warning: ModelRouter 'gateway': Missing: OPENAI_API_KEY in Secret 'litellm-secrets'.",
     ]
     assert [document["kind"] for document in objects(result.stdout)] == [
         "ConfigMap",
@@ -102,6 +112,72 @@ def test_the_whole_of_a_folder_is_rendered_and_written(tmp_path: Path) -> None:
     }
     (service,) = objects((tmp_path / "out" / "service-two.yaml").read_text())
     assert service["metadata"]["name"] == "two"
+
+
+def test_routers_of_one_name_in_two_namespaces_are_written_side_by_side(tmp_path: Path) -> None:
+    path = written(tmp_path, router(namespace="blue"), router(namespace="green"))
+    assert render(path, "--output-dir", tmp_path / "out", "-x").returncode == 0
+    for namespace in ("blue", "green"):
+        for kind in ("modelrouter", "deployment", "service"):
+            (found,) = objects((tmp_path / "out" / f"{kind}-gw.{namespace}.yaml").read_text())
+            assert (found["metadata"]["namespace"], found["kind"].lower()) == (namespace, kind)
+    assert len(list((tmp_path / "out").iterdir())) == 10
+
+
+def test_each_result_is_written_into_a_file_of_its_own(tmp_path: Path) -> None:
+    path = written(tmp_path, router("one", type="kong"), router("two", type="kong"))
+    assert render(path, "--output-dir", tmp_path / "out", "-r").returncode == 0
+    files = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert files == ["result-UnsupportedType-2.yaml", "result-UnsupportedType.yaml"]
+
+
+def test_a_folder_with_other_files_is_written_into_only_by_force(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    command = ("examples/modelrouter.yaml", "--output-dir", out)
+    refused = render(*command)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == (
+        f"Error: '{out}' holds other files (mine.txt): name an empty folder, or add to this one "
+        "with --force"
+    )
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    assert render(*command, "--force").returncode == 0
+    assert len(list(out.iterdir())) == 5
+    assert (out / "mine.txt").read_text() == "mine"
+
+
+def test_a_folder_is_written_again_without_force(tmp_path: Path) -> None:
+    command = ("examples/modelrouter.yaml", "--output-dir", tmp_path / "out")
+    assert render(*command).returncode == 0
+    assert render(*command).returncode == 0
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
+    xr = behind_claim()
+    xr["metadata"]["name"] = "../../gw"
+    assert render(written(tmp_path, xr), "-x", "--output-dir", tmp_path / "out").returncode == 0
+    names_ = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "xmodelrouter-.._.._gw.yaml" in names_
+    assert {path.name for path in tmp_path.iterdir()} == {"in.yaml", "out"}
+
+
+def test_warnings_are_errors_if_they_must_not_be(tmp_path: Path) -> None:
+    result = render("examples/modelrouter.yaml", "--strict", "--output-dir", tmp_path / "out")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[1:] == [
+        "Warning: ModelRouter 'gateway': Missing: OPENAI_API_KEY in Secret 'litellm-secrets'.",
+        "Error: --strict allows no warnings, and there are 1",
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_warnings_a_strict_rendering_succeeds() -> None:
+    result = render("examples/modelrouter.yaml", "-e", "examples/secret.yaml", "--strict")
+    assert result.returncode == 0
+    assert "Warning" not in result.stderr
+    assert len(objects(result.stdout)) == 4
 
 
 def test_a_router_without_a_namespace_is_in_the_default_one_as_with_kubectl(tmp_path: Path) -> None:
@@ -161,7 +237,7 @@ spec: {{aiModels: [{{name: openai/gpt-4o, parameters: {{stop: {stop}}}}}]}}
 """)
     result = render(path)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"Error: ModelRouter 'gw': {sentence}")
+    assert result.stderr.startswith(f"Error: {path}, line 2: ModelRouter 'gw': {sentence}")
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -178,10 +254,13 @@ def test_crossplanes_own_fields_are_taken(tmp_path: Path) -> None:
     assert render(written(tmp_path, xr)).returncode == 0
 
 
-def test_an_unsupported_type_is_noted(tmp_path: Path) -> None:
+def test_of_an_unsupported_type_it_is_said_that_nothing_is_composed(tmp_path: Path) -> None:
     result = render(written(tmp_path, router(type="kong")), "-r")
     assert result.returncode == 0
-    assert "only litellm is implemented" in result.stderr
+    assert result.stderr == (
+        "Warning: ModelRouter 'team/gw': spec.type is 'kong': only litellm is implemented, so "
+        "nothing is composed.\n"
+    )
     (note,) = objects(result.stdout)
     assert (note["kind"], note["severity"]) == ("Result", "Warning")
 
@@ -192,29 +271,59 @@ REFUSED: list[tuple[str, list[Object], str]] = [
     (
         "a spec that the API refuses",
         [router(port=0)],
-        "ModelRouter 'gw': spec.port is 0: it must be at least 1.",
+        "FILE, line 10: ModelRouter 'team/gw': spec.port is 0: it must be at least 1.",
+    ),
+    (
+        "a composition that the function refuses",
+        [router(aiModels=[{"name": "ollama/x"}])],
+        "FILE, line 9: ModelRouter 'team/gw': spec.aiModels[0].apiBase is missing: 'ollama/x' is "
+        "self-hosted, and LiteLLM would send its prompts to a host that you did not choose; set "
+        "the URL of your server.",
     ),
     (
         "a field that the API does not have, as kubectl refuses it",
         [router(prot=1)],
-        "FILE: unknown field spec.prot: remove it or fix the spelling",
+        "FILE, line 10: ModelRouter 'team/gw': unknown field spec.prot; did you mean spec.port?",
     ),
     (
         "a field deep inside that the API does not have",
         [router(aiModels=[{"name": "a/b", "apibase": "x"}])],
-        "FILE: unknown field spec.aiModels[0].apibase: remove it or fix the spelling",
-    ),
-    (
-        "another kind",
-        [SERVICE],
-        "FILE: expected gateway.agentic-layer.ai/v1alpha1 ModelRouter, found v1 Service: pass "
-        "other objects "
-        "with --required or --observed",
+        "FILE, line 9: ModelRouter 'team/gw': unknown field spec.aiModels[0].apibase; did you "
+        "mean spec.aiModels.apiBase?",
     ),
     (
         "a router without a name",
         [{**router(), "metadata": {}}],
-        "FILE: metadata.name is missing: give the ModelRouter a name",
+        "FILE, line 3: ModelRouter without a name: metadata.name is missing: give the ModelRouter "
+        "a name",
+    ),
+    (
+        "another version",
+        [{**router(), "apiVersion": "gateway.agentic-layer.ai/v1"}],
+        "FILE, line 1: ModelRouter 'team/gw': apiVersion is 'gateway.agentic-layer.ai/v1': it must "
+        "be gateway.agentic-layer.ai/v1alpha1",
+    ),
+    (
+        "another group",
+        [{**router(), "apiVersion": "v1"}],
+        "FILE, line 1: ModelRouter 'team/gw': apiVersion is 'v1': it must be "
+        "gateway.agentic-layer.ai/v1alpha1",
+    ),
+    (
+        "no version",
+        [{key: value for key, value in router().items() if key != "apiVersion"}],
+        "FILE, line 1: ModelRouter 'team/gw': apiVersion is missing: it must be "
+        "gateway.agentic-layer.ai/v1alpha1",
+    ),
+    (
+        "another kind",
+        [{**router(), "kind": "Modelrouter"}],
+        "FILE, line 2: Modelrouter 'team/gw': kind is 'Modelrouter': it must be ModelRouter",
+    ),
+    (
+        "no kind",
+        [{key: value for key, value in router().items() if key != "kind"}],
+        "FILE, line 1: kind is missing: it must be ModelRouter",
     ),
     ("nothing at all", [], "no ModelRouter in the files: nothing to render"),
 ]
@@ -264,7 +373,11 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
 def test_an_observed_object_must_say_which_composed_resource_it_is(tmp_path: Path) -> None:
     result = render(written(tmp_path, router()), "-o", written(tmp_path, SERVICE, name="s.yaml"))
     assert result.returncode == 1
-    assert "observed Service 'gw' has no annotation" in result.stderr
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: {tmp_path}/s.yaml, line 3: Service 'team/gw': an observed object needs the "
+        "annotation crossplane.io/composition-resource-name: add it, with the name of the composed "
+        "resource, such as deployment"
+    )
 
 
 # -- Crossplane's own render, where its two programs can be had

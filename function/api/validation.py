@@ -7,9 +7,8 @@ conditions, events and logs.
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -93,31 +92,22 @@ def parse(model: type[ModelT], value: object, path: str, reason: str) -> ModelT:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=True)
+        errors = _errors(error)
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise Refused(reason, f"{_sentence(path, errors[0])}{more}.") from None
 
 
-def unknown_fields(model: type[Model], value: object, path: str) -> Iterator[str]:
-    """The paths of unknown fields, which the API server would drop or reject."""
-    if not isinstance(value, dict):
-        return
-    fields = {field.alias: field for field in model.model_fields.values()}
-    for key, item in value.items():
-        field = fields.get(key)
-        if field is None:
-            yield f"{path}.{shorten(key)}"
-        elif (nested := _model_of(field.annotation)) is not None:
-            for index, part in enumerate(item) if isinstance(item, list) else ((None, item),):
-                here = f"{path}.{key}" if index is None else f"{path}.{key}[{index}]"
-                yield from unknown_fields(nested, part, here)
+def broken_rules(model: type[Model], value: object, path: str) -> list[str]:
+    """All that `parse` refuses, a sentence for each, which begins with the path of a field."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        return [f"{_sentence(path, one)}." for one in _errors(error)]
+    return []
 
 
-def _model_of(annotation: Any) -> type[Model] | None:  # noqa: ANN401  # Any type expression.
-    """The model in a field's type, bare, optional or in a list."""
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        return annotation
-    return next(filter(None, map(_model_of, get_args(annotation))), None)
+def _errors(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_context=True)
 
 
 _SENTENCES: Final = {

@@ -1,47 +1,136 @@
-"""Kubernetes objects in YAML files: read as kubectl reads them, and written to be read."""
+"""Kubernetes objects in YAML and JSON: read as kubectl reads them, and written to be read."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
+from function import names, shapes
 from function.call import Manifest
-from function.errors import ManifestError, Unreadable
 from function.offline import documents, scalars
+from function.offline.lines import Lines
+from function.offline.problems import Problem
+from function.text import shorten
+
+STDIN: Final = Path("-")
+"""Standard input, in place of a file."""
+DEFAULT_NAMESPACE: Final = "default"
+"""Where kubectl creates an object that names no namespace."""
+
+_SUFFIXES: Final = (".json", ".yaml", ".yml")
+_NO_OBJECT: Final = "a document is not an object of Kubernetes: write apiVersion, kind, …"
+_NO_ITEM: Final = "an item of a list is not an object of Kubernetes: write apiVersion, kind, …"
 
 
-def load(paths: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
-    """All objects of YAML files and of folders of them, each with its file.
+@dataclass(frozen=True)
+class Found:
+    """An object in a file.
 
-    Raises:
-        ManifestError: a file cannot be read, is not YAML, or holds something other than objects.
+    Attributes:
+        manifest: the object.
+        source: the file, as it is named in messages.
+        lines: where the fields of its document are.
+        path: where it stands in its document; empty for the whole.
+    """
+
+    manifest: Manifest
+    source: str
+    lines: Lines
+    path: str = ""
+
+    @property
+    def place(self) -> str:
+        """The file and the line where the object begins."""
+        return f"{self.source}, line {self.lines.of(self.path)}"
+
+    def problem(self, message: str, at: str | None = None) -> Problem:
+        """A problem with the object.
+
+        Args:
+            message: what is wrong.
+            at: the field; that which the message begins with by default.
+        """
+        here = message if at is None else at
+        line = self.lines.of(f"{self.path}.{here}" if self.path else here)
+        return Problem(message, self.source, line)
+
+    def named(self, message: str, at: str | None = None) -> Problem:
+        """The same, and the message says which object it is."""
+        found = self.problem(message, at)
+        return replace(found, message=f"{title(self.manifest)}: {message}")
+
+
+def load(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Found]:
+    """All objects of files and of the folders of them, in the way of `kubectl apply -f`.
+
+    Of a folder, these are its files that end in .json, .yaml or .yml, and not those of folders in
+    it. The items of a `List` are objects of their own.
+
+    Args:
+        paths: files, folders, or `-` for standard input.
+        problems: takes what is wrong with the files.
     """
     for path in paths:
-        folder = path.is_dir()
-        files = (
-            sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml")) if folder else [path]
-        )
+        source = "standard input" if path == STDIN else str(path)
+        try:
+            files = _files(path)
+        except OSError as error:
+            problems.append(_cannot_read(source, error))
+            continue
         for file in files:
-            for line, document in _read(file):
-                if document is None:
-                    continue
-                kind = document.get("kind") if isinstance(document, dict) else None
-                if not kind or not isinstance(kind, str):
-                    raise ManifestError(
-                        f"{file}, line {line}: a document is not an object of Kubernetes: write "
-                        "apiVersion, kind, …"
-                    )
-                yield file, document
+            yield from _load(file, source if file == path else str(file), problems)
 
 
-def _read(file: Path) -> list[tuple[int, Any]]:
+def _files(path: Path) -> list[Path]:
+    if path == STDIN or not path.is_dir():
+        return [path]
+    return sorted(p for p in path.iterdir() if p.suffix in _SUFFIXES and not p.is_dir())
+
+
+def _load(file: Path, source: str, problems: list[Problem]) -> Iterator[Found]:
     try:
-        return list(documents.read(file.read_bytes()))
+        data = _data(file)
     except OSError as error:
-        raise ManifestError(f"cannot read '{file}': {error.strerror}") from None
-    except Unreadable as error:
-        raise ManifestError(f"{file}, {error}") from None
+        problems.append(_cannot_read(source, error))
+        return
+    for document in documents.read(data):
+        problems += [Problem(p.message, source, p.line) for p in document.problems]
+        if document.value is not None:
+            yield from _objects(Found(document.value, source, document.lines), problems)
+
+
+def _data(file: Path) -> bytes:
+    if file != STDIN:
+        return file.read_bytes()
+    with open(0, "rb", closefd=False) as stream:
+        return stream.read()
+
+
+def _cannot_read(source: str, error: OSError) -> Problem:
+    return Problem(f"cannot read '{source}': {error.strerror}")
+
+
+def _objects(found: Found, problems: list[Problem]) -> Iterator[Found]:
+    """The object itself, or the items of a list."""
+    manifest: Any = found.manifest
+    kind = manifest.get("kind") if isinstance(manifest, dict) else None
+    if not kind or not isinstance(kind, str):
+        message = _NO_ITEM if found.path else _NO_OBJECT
+        if shapes.text_at(manifest, "apiVersion") == names.API_VERSION:
+            message = f"kind is missing: it must be {names.KIND}"
+        problems.append(found.problem(message, "kind"))
+        return
+    items = manifest.get("items")
+    if not isinstance(items, list):
+        yield found
+        return
+    of_items = {"apiVersion": manifest.get("apiVersion"), "kind": kind.removesuffix("List")}
+    for i, item in enumerate(items):
+        path = f"{found.path}.items[{i}]" if found.path else f"items[{i}]"
+        typed = {**of_items, **item} if isinstance(item, dict) and "kind" not in item else item
+        yield from _objects(replace(found, manifest=typed, path=path), problems)
 
 
 def to_yaml(document: Manifest) -> str:
@@ -49,42 +138,25 @@ def to_yaml(document: Manifest) -> str:
     return yaml.dump(document, Dumper=_Dumper, allow_unicode=True, width=2**31 - 1)
 
 
-def write(objects: Iterable[Manifest], folder: Path) -> None:
-    """Writes each object into a file of its own, `<kind>-<name>.yaml`.
-
-    Raises:
-        ManifestError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for document in objects:
-            name = metadata(document).get("name") or document.get("reason")
-            path = folder / f"{document['kind'].lower()}-{name}.yaml"
-            path.write_text(to_yaml(document), encoding="utf-8")
-    except OSError as error:
-        raise ManifestError(f"cannot write '{error.filename}': {error.strerror}") from None
-
-
-def metadata(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object's metadata; empty where it has none."""
-    found = document.get("metadata")
-    return found if isinstance(found, dict) else {}
-
-
 def identity(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """What identifies an object: API version, kind, namespace and name."""
-    named = metadata(document)
+    """What identifies an object of a namespace: API version, kind, namespace and name."""
     return (
         str(document.get("apiVersion")),
         str(document.get("kind")),
-        str(named.get("namespace", "")),
-        str(named.get("name")),
+        shapes.text_at(document, "metadata", "namespace") or DEFAULT_NAMESPACE,
+        shapes.text_at(document, "metadata", "name"),
     )
 
 
 def title(document: Mapping[str, Any]) -> str:
-    """An object in a message."""
-    return f"{document.get('kind')} '{metadata(document).get('name')}'"
+    """An object in a message: its kind, its name, and its namespace if it is not kubectl's."""
+    kind = shorten(shapes.text_at(document, "kind"))
+    name = shapes.text_at(document, "metadata", "name")
+    namespace = shapes.text_at(document, "metadata", "namespace")
+    if not name:
+        return f"{kind} without a name"
+    named = name if namespace in ("", DEFAULT_NAMESPACE) else f"{namespace}/{name}"
+    return f"{kind} '{shorten(named)}'"
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -9,10 +9,8 @@ is stable, and adds Crossplane's own metadata to the result. A test compares the
 import asyncio
 import base64
 import tempfile
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -20,17 +18,15 @@ from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
-from function import api, fn, names, server, structs
-from function.api.validation import unknown_fields
+from function import fn, names, server, structs
 from function.call import Manifest
-from function.errors import RenderError
-from function.offline.manifests import identity, load, metadata, title
+from function.offline.inputs import RESOURCE_NAME, Inputs
+from function.offline.manifests import Found, identity, title
+from function.offline.problems import Problem
 
 _MAX_CALLS: Final = 5
 """How often Crossplane calls a function whose requirements keep changing."""
-_RESOURCE_NAME: Final = "crossplane.io/composition-resource-name"
 _CLAIM_LABELS: Final = ("crossplane.io/claim-name", "crossplane.io/claim-namespace")
-_DEFAULT_NAMESPACE: Final = "default"
 _TIME: Final = "2024-01-01T00:00:00Z"
 """The time of all conditions, as in `crossplane composition render`."""
 _STEP: Final = 'Pipeline step "gateway": '
@@ -54,41 +50,42 @@ class Rendered:
     results: Sequence[Manifest]
 
     @property
+    def warnings(self) -> list[str]:
+        """The results that are warnings, each with the router's name."""
+        return self._messages("Warning")
+
+    @property
     def notes(self) -> list[str]:
-        """The messages of the results."""
-        return [result["message"].removeprefix(_STEP) for result in self.results]
+        """The other results, each with the router's name."""
+        return self._messages("Normal")
 
     def documents(self, *, xr: bool, results: bool) -> list[Manifest]:
         """The objects to show."""
         return [*([self.xr] if xr else []), *self.composed, *(self.results if results else [])]
 
+    def _messages(self, severity: str) -> list[str]:
+        return [
+            f"{title(self.xr)}: {result['message'].removeprefix(_STEP)}"
+            for result in self.results
+            if result["severity"] == severity
+        ]
 
-def render(
-    files: Iterable[Path], *, observed: Iterable[Path] = (), required: Iterable[Path] = ()
-) -> list[Rendered]:
-    """Renders all ModelRouters in the files.
+
+def render(given: Inputs) -> tuple[list[Rendered], list[Problem]]:
+    """Renders all valid ModelRouters, and says what is wrong with those that the function refuses.
 
     Args:
-        files: YAML files of ModelRouters (or XModelRouters), or folders of them.
-        observed: YAML of composed resources, each with its composition-resource-name annotation.
-        required: YAML of other objects of the cluster.
-
-    Raises:
-        RenderError: something in the input is refused, by the API or by the function.
-        ManifestError: a file cannot be read.
+        given: the ModelRouters and the other objects of the cluster.
     """
-    routers = [_admit(document, path) for path, document in load(files)]
-    if not routers:
-        raise RenderError(f"no {names.KIND} in the files: nothing to render")
-    present = [document for _, document in load(observed)]
-    others = [document for _, document in load(required)]
     logging.configure(level=logging.Level.DISABLED)  # The function's log is of no use here.
-    return asyncio.run(_render(routers, present, others))
+    found = asyncio.run(_render(given)) if given.routers else []
+    return (
+        [one for one in found if isinstance(one, Rendered)],
+        [one for one in found if isinstance(one, Problem)],
+    )
 
 
-async def _render(
-    routers: Sequence[Manifest], observed: Sequence[Manifest], others: Sequence[Manifest]
-) -> list[Rendered]:
+async def _render(given: Inputs) -> list[Rendered | Problem]:
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{folder}/function"
         served, _ = server.build(fn.FunctionRunner())
@@ -97,43 +94,36 @@ async def _render(
         try:
             async with grpc.aio.insecure_channel(address) as channel:
                 stub = grpcv1.FunctionRunnerServiceStub(channel)
-                return [await _render_one(stub, xr, observed, others) for xr in routers]
+                return [await _render_one(stub, router, given) for router in given.routers]
         finally:
             # Without a grace period, gRPC would print that it cancels.
             await served.stop(grace=1)
 
 
 async def _render_one(
-    stub: grpcv1.FunctionRunnerServiceStub,
-    xr: Manifest,
-    observed: Sequence[Manifest],
-    others: Sequence[Manifest],
-) -> Rendered:
+    stub: grpcv1.FunctionRunnerServiceStub, router: Found, given: Inputs
+) -> Rendered | Problem:
     request = fnv1.RunFunctionRequest()
-    request.observed.composite.resource.update(xr)
-    for document in observed:
-        name = (metadata(document).get("annotations") or {}).get(_RESOURCE_NAME)
-        if not name:
-            raise RenderError(
-                f"observed {title(document)} has no annotation {_RESOURCE_NAME}: add it, with the "
-                f"name of the composed resource, such as {names.RESOURCE_DEPLOYMENT}"
-            )
+    request.observed.composite.resource.update(router.manifest)
+    for name, document in given.observed.items():
         request.observed.resources[name].resource.update(document)
+    others = [*given.observed.values(), *given.required]
     try:
-        response = await _call(stub, request, [*observed, *others])
+        response = await _call(stub, request, others)
     except grpc.aio.AioRpcError as error:
-        raise RenderError(
-            f"{title(xr)}: Crossplane could not call the function with it, nor can this command "
-            f"({error.details()}): write less, or nest fewer lists and objects"
-        ) from None
+        return router.named(
+            "Crossplane could not call the function with it, nor can this command "
+            f"({error.details()}): write less, or nest fewer lists and objects",
+            "",
+        )
     for result in response.results:
         if result.severity == fnv1.SEVERITY_FATAL:
-            raise RenderError(f"{title(xr)}: {result.message}")
-    known = {identity(document) for document in (*observed, *others)}
+            return router.named(result.message)
+    known = {identity(document) for document in others}
     return Rendered(
-        xr=_status_of(xr, response),
+        xr=_status_of(router.manifest, response),
         composed=[
-            _composed(xr, name, structs.read(desired.resource), known)
+            _composed(router.manifest, name, structs.read(desired.resource), known)
             for name, desired in sorted(response.desired.resources.items())
         ],
         results=[
@@ -172,28 +162,6 @@ async def _call(
     return response
 
 
-def _admit(document: Manifest, path: Path) -> Manifest:
-    """The object as the function sees it, after the checks of kubectl and the API server."""
-    kind, version = document.get("kind"), document.get("apiVersion")
-    if kind not in (names.KIND, names.LEGACY_KIND) or version != names.API_VERSION:
-        raise RenderError(
-            f"{path}: expected {names.API_VERSION} {names.KIND}, found {version} {kind}: pass "
-            "other objects with --required or --observed"
-        )
-    named = metadata(document)
-    if not isinstance(named.get("name"), str):
-        raise RenderError(f"{path}: metadata.name is missing: give the {names.KIND} a name")
-    for field in unknown_fields(api.Spec, document.get("spec"), "spec"):
-        if field.removeprefix("spec.") not in names.MACHINERY:
-            raise RenderError(f"{path}: unknown field {field}: remove it or fix the spelling")
-    if kind == names.KIND:
-        # kubectl's default.
-        named = {"namespace": _DEFAULT_NAMESPACE, **named}
-    key = f"{names.API_VERSION}, Kind={kind}\0{named.get('namespace', '')}\0{named['name']}"
-    # The uid that `crossplane composition render` makes up.
-    return {**document, "metadata": {"uid": str(uuid.uuid5(uuid.UUID(int=0), key)), **named}}
-
-
 def _composed(xr: Manifest, name: str, manifest: Manifest, known: set[tuple[str, ...]]) -> Manifest:
     """A composed object with the metadata that Crossplane gives it."""
     own, owner = manifest["metadata"], xr["metadata"]
@@ -209,7 +177,7 @@ def _composed(xr: Manifest, name: str, manifest: Manifest, known: set[tuple[str,
         "metadata": {
             **own,
             "labels": {**own["labels"], **labels},
-            "annotations": {**own.get("annotations", {}), _RESOURCE_NAME: name},
+            "annotations": {**own.get("annotations", {}), RESOURCE_NAME: name},
             "ownerReferences": [
                 {
                     "apiVersion": xr["apiVersion"],

@@ -27,12 +27,13 @@ _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
-def read(text: str, line: int) -> Any:  # noqa: ANN401  # Any JSON value.
+def read(text: str, line: int, problems: list[Unreadable]) -> Any:  # noqa: ANN401  # Any JSON.
     """The value of a document, None if it is empty.
 
     Args:
         text: the document; kubectl reads no further than its end.
         line: the number of its first line in the file.
+        problems: takes what is wrong but hides nothing else: keys that are set twice.
 
     Raises:
         Unreadable: kubectl refuses the document too, or would lose a part of it.
@@ -42,7 +43,7 @@ def read(text: str, line: int) -> Any:  # noqa: ANN401  # Any JSON value.
         # go-yaml reads it as a part of a text, PyYAML as nothing.
         line += text.count("\n", 0, mark.start())
         raise Unreadable(line, "a byte order mark inside the file: remove it")
-    return _Document(text, line).read()
+    return _Document(text, line, problems).read()
 
 
 @dataclass
@@ -66,11 +67,13 @@ class _Document:
     Args:
         text: its text.
         line: the number of its first line in the file.
+        problems: takes what does not keep the rest from being read.
     """
 
-    def __init__(self, text: str, line: int) -> None:
+    def __init__(self, text: str, line: int, problems: list[Unreadable]) -> None:
         self._text = text
         self._first = line
+        self._problems = problems
         self._events = self._parsed()
         self._anchors: dict[str, _Anchor] = {}
         self._size = 1
@@ -152,10 +155,12 @@ class _Document:
                     result.update(part)
                 continue
             key = self._key(event)
+            value = self._value(next(self._events), depth)
             if key in own:
-                raise self._refusal(event, REPEATED.format(shorten(key)))
+                self._problems.append(self._refusal(event, REPEATED.format(shorten(key))))
+                continue
             own.add(key)
-            result[key] = self._value(next(self._events), depth)
+            result[key] = value
         return result
 
     def _key(self, event: yaml.NodeEvent) -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from function.gateways.litellm.guesses import Guesser
+from function.guesses import Guesser
 
 MAX_GUESSES: Final = 20
 """For how many unknown names of one kind in a spec a known one is suggested."""

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Final
 
-from function.gateways.litellm.guesses import Guesser
+from function.guesses import Guesser
 from function.text import shorten
 
 RELEASE: Final = "1.108"
