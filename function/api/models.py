@@ -190,6 +190,11 @@ class AIModel(Model):
         }
 
     @cached_property
+    def stated(self) -> frozenset[str]:
+        """The names of the `litellm_params` that the entry states in fields of its own."""
+        return frozenset(self.stated_params)
+
+    @cached_property
     def offered_as(self) -> str:
         """The model name that clients ask for."""
         return self.name if self.alias is None else self.alias

@@ -13,7 +13,13 @@ keeps fields of its own under `spec`.
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from function.api.deployment import CommonMetadata, Deployment, Metadata
 from function.api.models import AIModel, distinct, served
@@ -30,13 +36,18 @@ from function.api.secret_refs import Auth, Credentials
 from function.api.validation import Model
 
 
+def _as_known(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    """An entry that has been read and checked before stays as it is."""
+    return value if isinstance(value, AIModel) else read(value)
+
+
 class Spec(Model):
     """What the gateway offers and how it runs."""
 
     type: Annotated[str, Field(min_length=1, max_length=63)] = "litellm"
     port: Annotated[int, Field(ge=1, le=65535)] = 4000
     ai_models: Annotated[
-        list[AIModel],
+        list[Annotated[AIModel, WrapValidator(_as_known)]],
         Field(min_length=1, max_length=1000),
         AfterValidator(distinct),
         AfterValidator(served),

@@ -7,7 +7,7 @@ from functools import cached_property
 from function.api import AIModel, Spec
 from function.call import Manifest
 from function.gateways.base import Target
-from function.gateways.litellm import credentials, groups
+from function.gateways.litellm import credentials, groups, known_keys, providers
 from function.gateways.litellm.credentials import Access
 from function.gateways.litellm.groups import Group
 from function.gateways.litellm.items import Item
@@ -31,6 +31,16 @@ class Entry:
     access: Access
     group: Group
     item: Item
+
+    @cached_property
+    def is_odd(self) -> bool:
+        """Whether there is something in it that LiteLLM does not know, or cannot call."""
+        return bool(
+            not providers.is_known(self.model.provider)
+            or not has_callable_id(self.model)
+            or known_keys.unknown("litellm_params", self.model.parameters or ())
+            or known_keys.unknown("model_info", self.model.info or ())
+        )
 
     @cached_property
     def target(self) -> Target:
@@ -81,6 +91,19 @@ def _item(model: AIModel, access: Access, group: Group, retries_are_set: bool) -
     return item
 
 
+def has_callable_id(model: AIModel) -> bool:
+    """Whether LiteLLM can call a model ID of this form."""
+    ids = providers.find(model.provider).model_ids
+    if ids is None or model.api_base is not None:
+        return True
+    return ids.pattern.fullmatch(model.name.partition("/")[2]) is not None
+
+
 def groups_of(entries: Iterable[Entry]) -> list[Group]:
     """The groups of entries, each once, in their order."""
     return list({entry.group.name: entry.group for entry in entries}.values())
+
+
+def accesses_of(entries: Iterable[Entry]) -> list[Access]:
+    """The accesses of entries, each once."""
+    return list({id(entry.access): entry.access for entry in entries}.values())

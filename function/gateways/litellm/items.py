@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from function.call import Manifest
-from function.gateways.litellm import providers
+from function.gateways.litellm import credentials, providers, variables
 from function.gateways.litellm.providers import Provider
 
 _REFERENCE: Final = re.compile(r"(?:os\.environ|oidc/env)/([^\s\"',;}\]]+)")
@@ -57,6 +57,32 @@ class Item:
         return provider, model_id
 
     @cached_property
+    def is_called_as_named(self) -> bool:
+        """Whether its name says its provider, which no parameter and no client can change."""
+        provider, model_id = self.called
+        return (
+            provider != ""
+            and model_id != ""
+            and "*" not in provider
+            and self.params.get("custom_llm_provider", provider) == provider
+            and self.manifest["model_name"].count("*") <= model_id.count("*")
+        )
+
+    @cached_property
+    def base(self) -> str | None:
+        """The base that it says; None if it says none, or not as a text."""
+        base = self.params.get("api_base") or self.params.get("base_url")
+        return base if isinstance(base, str) else None
+
+    @cached_property
+    def takes_any_base(self) -> bool:
+        """Whether its base is of no matter: none is needed, or the one that it says is a text."""
+        provider = self.provider
+        if not (provider.base or provider.needs_base or provider.default_base):
+            return True
+        return self.base is not None and variables.referred(self.base) is None
+
+    @cached_property
     def provider(self) -> Provider:
         """The provider that LiteLLM will call."""
         return providers.find(self.called[0])
@@ -73,6 +99,29 @@ class Item:
         # Most have none, or one: a look at the whole tells.
         return list(references(self.manifest)) if _REFERENCE.search(self.order[1]) else []
 
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The variables that it names."""
+        return frozenset(name for reference in self.references for name in reference.variables)
+
+    @cached_property
+    def misplaced(self) -> frozenset[str]:
+        """Those that are not all of the parameter for which its provider reads them."""
+        return frozenset(
+            name
+            for reference in self.references
+            for name in reference.variables
+            if not self._belongs(reference, name)
+        )
+
+    def _belongs(self, reference: Reference, name: str) -> bool:
+        match reference.path:
+            case "litellm_params", str(param):
+                whole = reference.text == variables.reference(name)
+                return whole and self.provider.params.get(credentials.own_name(name)) == param
+            case _:
+                return False
+
 
 def of(models: Iterable[Manifest], known: Iterable[Item]) -> list[Item]:
     """The items of a `model_list`: those that are known, and new ones for all others."""
@@ -88,8 +137,8 @@ def references(value: object, path: Path = ()) -> Iterator[Reference]:
         path: where it is.
     """
     for where, text in _texts(value, path):
-        if variables := _REFERENCE.findall(text):
-            yield Reference(where, text, variables)
+        if named := _REFERENCE.findall(text):
+            yield Reference(where, text, named)
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:  # noqa: ANN401  # Any JSON.
