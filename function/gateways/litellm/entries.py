@@ -1,8 +1,6 @@
 """The entries of a router's `aiModels`, each with all that is known of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
 
 from function.api import AIModel, Spec
 from function.call import Manifest
@@ -13,39 +11,35 @@ from function.gateways.litellm.groups import Group
 from function.gateways.litellm.items import Item
 
 
-@dataclass(frozen=True, eq=False)
 class Entry:
     """One entry of `aiModels`: a deployment of a model at a provider.
 
-    It is the same object in the next plan in which nothing of it has changed, and with it all that
-    was made of it.
+    It is the same object in the next plan in which nothing of it has changed.
 
     Attributes:
         model: what the spec says.
         access: how its credentials reach its provider.
         group: the deployments that share its model name.
         item: what stands for it in LiteLLM's `model_list`.
+        target: what is called.
+        is_odd: whether there is something in it that LiteLLM does not know, or cannot call.
     """
 
-    model: AIModel
-    access: Access
-    group: Group
-    item: Item
+    __slots__ = ("access", "group", "is_odd", "item", "model", "target")
 
-    @cached_property
-    def is_odd(self) -> bool:
-        """Whether there is something in it that LiteLLM does not know, or cannot call."""
-        return bool(
-            not providers.is_known(self.model.provider)
-            or not has_callable_id(self.model)
-            or known_keys.unknown("litellm_params", self.model.parameters or ())
-            or known_keys.unknown("model_info", self.model.info or ())
+    def __init__(self, model: AIModel, access: Access, group: Group, item: Item) -> None:
+        """Takes what was found out about the entry, and looks for what is odd."""
+        self.model = model
+        self.access = access
+        self.group = group
+        self.item = item
+        self.target = Target(model.name, access.needs)
+        self.is_odd = bool(
+            not providers.is_known(model.provider)
+            or not has_callable_id(model)
+            or known_keys.unknown("litellm_params", model.parameters or ())
+            or known_keys.unknown("model_info", model.info or ())
         )
-
-    @cached_property
-    def target(self) -> Target:
-        """What is called."""
-        return Target(self.model.name, self.access.needs)
 
 
 def read(spec: Spec) -> list[Entry]:

@@ -61,8 +61,7 @@ def check(
     for i, item in enumerate(items):
         if not item.is_called_as_named:
             raise _misnamed(i, item)
-        if not item.takes_any_base:
-            _check_base(i, item, always_set)
+        _check_base(i, item, always_set)
     _check_own_names(items, entries, wired)
     own = _own(spec)
     _check_settings(config, {*wired, *own})
@@ -88,8 +87,8 @@ def _own(spec: Spec) -> dict[str, Sequence[Path]]:
 
 
 def _misnamed(i: int, item: Item) -> Refused:
-    provider, model_id = item.called
-    if not provider or not model_id or "*" in provider:
+    provider = item.provider_name
+    if not provider or not item.model_id or "*" in provider:
         return _exposed(
             f"/model_list/{i}/litellm_params/model", "must name its provider, as provider/model"
         )
@@ -113,6 +112,9 @@ def _check_base(i: int, item: Item, always_set: Container[str]) -> None:
         item: the model.
         always_set: the variables that are never without a value.
     """
+    provider = item.provider
+    if not (provider.base or provider.needs_base or provider.default_base):
+        return
     variable = None if item.base is None else variables.referred(item.base)
     if item.base is None or (variable is not None and variable not in always_set):
         raise _exposed(
@@ -173,17 +175,17 @@ def _check_references(
 ) -> list[str]:
     """The names of variables in the configuration that the function does not set."""
     others: dict[str, None] = {}
-    for item, (path, text, named) in _everywhere(config, items, wired):
-        for name in named:
+    for item, path, reference in _everywhere(config, items, wired):
+        for name in reference.variables:
             if name in wired:
-                if item is None or name in item.misplaced:
+                if item is None or not item.belongs(reference, name):
                     raise _exposed(
                         _pointer(path),
                         f"must not refer to {shorten(name)}, which is for a parameter of its own "
                         "provider's models only: use a variable of deployment.env",
                     )
             elif name in own:
-                if path not in own[name] or text != variables.reference(name):
+                if path not in own[name] or reference.text != variables.reference(name):
                     raise _exposed(
                         _pointer(path), f"must not refer to {name}, which is the gateway's own"
                     )
@@ -197,8 +199,8 @@ def _check_references(
 
 def _everywhere(
     config: Manifest, items: Sequence[Item], wired: Mapping[str, str]
-) -> Iterator[tuple[Item | None, Reference]]:
-    """The texts that name variables, each with the model that it is in, if it is in one.
+) -> Iterator[tuple[Item | None, Path, Reference]]:
+    """The texts that name variables, with the model that each is in, and where in the whole.
 
     Without the models that name nothing but wired variables, where these belong.
     """
@@ -207,9 +209,9 @@ def _everywhere(
         if item.named <= names_ and item.misplaced.isdisjoint(names_):
             continue
         for reference in item.references:
-            yield item, reference._replace(path=(_MODEL_LIST, i, *reference.path))
+            yield item, (_MODEL_LIST, i, *reference.path), reference
     for reference in references({**config, _MODEL_LIST: None}):
-        yield None, reference
+        yield None, reference.path, reference
 
 
 def _check_master_key(master_key: object) -> None:
