@@ -7,7 +7,7 @@ to it in their own parameters. A missing key is then simply missing: there is no
 LiteLLM to find.
 
 Such a name is the variable's, a dot, and the Secret's; where the key in the Secret has another name
-than the variable, a `_` and the key follow. It is the name of one key only: no variable of LiteLLM's
+than the variable, a `_` and the key follow. It stands for one key only: no variable of LiteLLM's
 holds a dot, and no Secret's name a `_`.
 
 A variable keeps LiteLLM's own name only if that cannot send it astray: if all entries of the router
