@@ -132,14 +132,17 @@ def test_a_credential_in_a_field_that_refuses_it_is_not_repeated(api: Client, pa
     assert refusals > 40
 
 
-def test_type_and_port_are_the_only_defaults(api: Client) -> None:
-    created = api.create(case_router({"spec": {"deployment": {}}}), dry_run=True)
+def test_type_port_and_the_kind_of_failure_are_the_only_defaults(api: Client) -> None:
+    fallback = {"model": "*", "to": ["openai/gpt-4o"]}
+    given = {"deployment": {}, "routing": {"fallbacks": [fallback]}}
+    created = api.create(case_router({"spec": given}), dry_run=True)
     spec = {key: value for key, value in created["spec"].items() if key not in names.MACHINERY}
     assert spec == {
         "type": "litellm",
         "port": 4000,
         "aiModels": [{"name": "openai/gpt-4o"}],
         "deployment": {},
+        "routing": {"fallbacks": [{**fallback, "when": "Failure"}]},
     }
 
 
