@@ -1,7 +1,9 @@
 """The gRPC shell: a request's protobuf to plain values, the core's answer to a response."""
 
+import asyncio
 import traceback
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from crossplane.function import logging, response
@@ -28,6 +30,9 @@ STATUS = {
 
 SEVERITY = {"Warning": fnv1.SEVERITY_WARNING, "Normal": fnv1.SEVERITY_NORMAL}
 """A result's severity in protobuf."""
+
+LARGE_BYTES: Final = 128 * 1024
+"""From which size a request is answered beside the others, which do not wait for it."""
 
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 """How large a message Crossplane takes: the default of its gRPC client."""
@@ -58,6 +63,8 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         self.log = logging.get_logger()
         shared = [text for gateway in GATEWAYS.values() for text in gateway.shared_texts()]
         self._kept = Kept(keep_bytes, shared)
+        # One thread: several would only slow each other down, and with them the small ones.
+        self._large = ThreadPoolExecutor(1, "large-requests")
 
     async def RunFunction(
         self, req: fnv1.RunFunctionRequest, _: object
@@ -70,7 +77,11 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         digest = structs.digest(req)
         if (data := self._kept.answer(digest)) is not None:
             return fnv1.RunFunctionResponse.FromString(data)
-        answer, rsp = self._answer(req)
+        if req.ByteSize() > LARGE_BYTES:
+            loop = asyncio.get_running_loop()
+            answer, rsp = await loop.run_in_executor(self._large, self._answer, req)
+        else:
+            answer, rsp = self._answer(req)
         if answer.refusal is None and answer.repeatable:
             self._kept.keep_answer(digest, rsp.SerializeToString())
         return rsp

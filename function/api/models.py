@@ -53,6 +53,9 @@ _FIELDS: Final = {
 """The field, under its name in the API, by each such parameter."""
 
 
+_STATED: Final = dict[frozenset[str], frozenset[str]]()
+"""The combinations of parameters that entries state, of which one copy each is enough."""
+
 MadeT = TypeVar("MadeT")
 
 
@@ -179,7 +182,7 @@ class AIModel(Model):
         """LiteLLM's name of the provider: the part before the first '/'."""
         return self.name.partition("/")[0]
 
-    @cached_property
+    @property
     def stated_params(self) -> Mapping[str, Any]:
         """The `litellm_params` that the entry states in fields of its own."""
         return {
@@ -191,7 +194,8 @@ class AIModel(Model):
     @cached_property
     def stated(self) -> frozenset[str]:
         """The names of the `litellm_params` that the entry states in fields of its own."""
-        return frozenset(self.stated_params)
+        names = frozenset(self.stated_params)
+        return _STATED.setdefault(names, names)
 
     @cached_property
     def offered_as(self) -> str:

@@ -208,7 +208,7 @@ def _everywhere(
     for i, item in enumerate(items):
         if item.named <= names_ and item.misplaced.isdisjoint(names_):
             continue
-        for reference in item.references:
+        for reference in references(item.manifest):
             yield item, (_MODEL_LIST, i, *reference.path), reference
     for reference in references({**config, _MODEL_LIST: None}):
         yield None, reference.path, reference

@@ -42,7 +42,6 @@ class Item:
         model_id: what that provider calls the model; empty if the name does not say it.
         provider: the provider that LiteLLM will call.
         base: the base that it says; None if it says none, or not as a text.
-        references: the texts in it that name variables.
         named: the variables that it names.
         misplaced: those that do not belong where one of the texts names them.
         yaml: the item as one of a list in YAML; empty until it was written.
@@ -57,7 +56,6 @@ class Item:
         "order",
         "provider",
         "provider_name",
-        "references",
         "yaml",
     )
 
@@ -72,16 +70,10 @@ class Item:
         base = params.get("api_base") or params.get("base_url")
         self.base: str | None = base if isinstance(base, str) else None
         # Many have none: a look at the whole tells.
-        self.references = references(manifest) if _REFERENCE.search(text) else []
-        self.named = frozenset([name for found in self.references for name in found.variables])
-        self.misplaced = frozenset(
-            [
-                name
-                for found in self.references
-                for name in found.variables
-                if not self.belongs(found, name)
-            ]
-        )
+        found = references(manifest) if _REFERENCE.search(text) else []
+        uses = [(reference, name) for reference in found for name in reference.variables]
+        self.named = frozenset([name for _, name in uses])
+        self.misplaced = frozenset([name for where, name in uses if not self.belongs(where, name)])
         self.yaml = ""
 
     @property
