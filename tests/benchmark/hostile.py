@@ -1,13 +1,19 @@
 """Specs that are made to cost as much as they can, beside plain ones."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
+from function.fn import FunctionRunner
 from function.call import Manifest
 from function.gateways.litellm.credentials import DEFAULT_SECRET
 from function.resources import KINDS
 from tests.support.world import router
+
+_CALLS: Final = 3
 
 
 def specs(count: int) -> Iterator[tuple[str, Manifest]]:
@@ -95,3 +101,29 @@ def request(spec: Manifest) -> fnv1.RunFunctionRequest:
     for name in (*KINDS, f"secret.{DEFAULT_SECRET}"):
         req.required_resources[name].SetInParent()
     return req
+
+
+def costs() -> Iterator[tuple[str, float, float]]:
+    """For each spec, what it is called and the CPU seconds of the first call and of the next ones.
+
+    A plain router of as many models as are allowed comes first.
+    """
+    _cost({"aiModels": [{"name": "openaj/gpt-4o"}]})  # Reads the tables.
+    plain, *_ = specs(1000)
+    for what, spec in (plain, *hostile()):
+        yield what, *_cost(spec)
+
+
+def _cost(spec: Manifest) -> tuple[float, float]:
+    req = request(spec)
+
+    async def run() -> tuple[float, float]:
+        runner = FunctionRunner()
+        begin = time.process_time()
+        await runner.RunFunction(req, None)
+        first = time.process_time()
+        for _ in range(_CALLS):
+            await runner.RunFunction(req, None)
+        return first - begin, (time.process_time() - first) / _CALLS
+
+    return asyncio.run(run())

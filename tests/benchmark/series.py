@@ -9,17 +9,23 @@ from typing import Final
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from function import names
-from tests.benchmark.requests import about, tagged
+from tests.benchmark.requests import about
+from tests.benchmark.wire import sent
 
 SIZES: Final = (1, 10, 100, 1000)
 """How many models a router has."""
 CALLS: Final = {1: 256, 10: 256, 100: 128, 1000: 32}
-"""How many calls are counted in each round, by the number of models."""
+"""How many calls are counted in each round at most, by the number of models."""
 ROUTERS: Final = 256
 MANY_ROUTERS: Final = 10_000
+FIRST: Final = 3
+"""How many requests warm up a series that does not depend on what was asked before."""
 
-_UNSEEN: Final = count(0x1000_0000)
+_Requests = Iterator[fnv1.RunFunctionRequest]
+
+_unseen: Final = count(0x1000_0000)
 """Numbers of routers that no series has asked about."""
+_order: Final = random.Random(1)
 
 
 @dataclass(frozen=True)
@@ -39,68 +45,87 @@ class Series:
     rounds: Sequence[Sequence[bytes]]
 
 
-def idle(models: int, rounds: int, routers: int = ROUTERS) -> Series:
-    """Many routers in turn, each asked about again unchanged."""
-    requests = [_tagged_about(number, models) for number in range(routers)]
-    name = "idle" if routers == ROUTERS else f"idle, {routers:,} routers"
-    return Series(name, models, requests, _split(cycle(requests), models, rounds))
+def build(name: str, models: int, rounds: int) -> Series:
+    """The series of that name, with so many rounds.
+
+    It asks the function which hashes it wants, so it must not run where the function is measured.
+    """
+    warm, requests = _SERIES[name](models)
+    return Series(
+        name,
+        models,
+        [sent(request, _order) for request in islice(requests, warm)],
+        [
+            [sent(request, _order) for request in islice(requests, CALLS[models])]
+            for _ in range(rounds)
+        ],
+    )
 
 
-def same(models: int, rounds: int) -> Series:
+def _idle(models: int) -> tuple[int, _Requests]:
+    """Some routers in turn, each asked about again unchanged."""
+    return ROUTERS, cycle([about(number, models) for number in range(ROUTERS)])
+
+
+def _many(models: int) -> tuple[int, _Requests]:
+    """Very many routers in turn, each asked about again unchanged."""
+    return MANY_ROUTERS, cycle([about(number, models) for number in range(MANY_ROUTERS)])
+
+
+def _both(models: int) -> tuple[int, _Requests]:
+    """Some routers in turn with both calls of a reconcile: nothing is looked up in its first."""
+
+    def calls() -> _Requests:
+        for number in range(ROUTERS):
+            first, second = about(number, models), about(number, models)
+            first.ClearField("required_resources")
+            yield from (first, second)
+
+    return 2 * ROUTERS, cycle(list(calls()))
+
+
+def _same(models: int) -> tuple[int, _Requests]:
     """One router, unchanged."""
-    request = _tagged_about(0, models)
-    return Series("same", models, [request] * 3, _split(cycle([request]), models, rounds))
+    return FIRST, cycle([about(0, models)])
 
 
-def around(models: int, rounds: int) -> Series:
+def _around(models: int) -> tuple[int, _Requests]:
     """One router, of which something other than the spec differs in each request."""
-    return _varied("around", models, rounds, _touch)
+    return FIRST, _varied(models, _touch)
 
 
-def edited(models: int, rounds: int) -> Series:
+def _edited(models: int) -> tuple[int, _Requests]:
     """One router, of which one model differs in each request."""
-    return _varied("edited", models, rounds, _edit)
+    return FIRST, _varied(models, _edit)
 
 
-def new(models: int, rounds: int) -> Series:
+def _new(models: int) -> tuple[int, _Requests]:
     """Routers that were never asked about."""
-    requests = (_tagged_about(number, models) for number in _UNSEEN)
-    return Series("new", models, list(islice(requests, 3)), _split(requests, models, rounds))
+    return FIRST, (about(number, models) for number in _unseen)
 
 
-ALL: Final[dict[str, Callable[[int, int], Series]]] = {
-    "idle": idle,
-    "same": same,
-    "around": around,
-    "edited": edited,
-    "new": new,
+_SERIES: Final[dict[str, Callable[[int], tuple[int, _Requests]]]] = {
+    "idle": _idle,
+    "idle-10000": _many,
+    "both": _both,
+    "same": _same,
+    "around": _around,
+    "edited": _edited,
+    "new": _new,
 }
 
-
-def _tagged_about(number: int, models: int) -> bytes:
-    return tagged(about(number, models))
-
-
-def _split(requests: Iterator[bytes], models: int, rounds: int) -> list[list[bytes]]:
-    return [list(islice(requests, CALLS[models])) for _ in range(rounds)]
+ALL: Final = tuple(_SERIES)
+ONLY: Final = {"idle-10000": (10,)}
+"""The series that are not of all sizes."""
 
 
-def _varied(
-    name: str,
-    models: int,
-    rounds: int,
-    change: Callable[[fnv1.RunFunctionRequest, int], None],
-) -> Series:
-    data = about(0, models)
-
-    def requests() -> Iterator[bytes]:
-        for number in count():
-            request = fnv1.RunFunctionRequest.FromString(data)
-            change(request, number)
-            yield tagged(request.SerializeToString(deterministic=True))
-
-    stream = requests()
-    return Series(name, models, list(islice(stream, 3)), _split(stream, models, rounds))
+def _varied(models: int, change: Callable[[fnv1.RunFunctionRequest, int], None]) -> _Requests:
+    unchanged = about(0, models)
+    for number in count():
+        request = fnv1.RunFunctionRequest()
+        request.CopyFrom(unchanged)
+        change(request, number)
+        yield request
 
 
 def _touch(request: fnv1.RunFunctionRequest, number: int) -> None:
@@ -125,5 +150,5 @@ def _edit(request: fnv1.RunFunctionRequest, number: int) -> None:
     metadata["generation"] = 2 + number
     spec = request.observed.composite.resource.get_or_create_struct("spec")
     models = spec.get_or_create_list("aiModels")
-    model = models[random.Random(number).randrange(len(models))]
+    model = models[number * 7 % len(models)]
     model["name"] = f"{model['name']}-{number}"
