@@ -5,6 +5,7 @@ import json
 import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,9 @@ from tests.benchmark.table import Row, head, notes
 
 _CONCURRENCY: Final = (1, 8)
 _WAYS: Final = ("process", "grpc")
+
+_configure: Final = partial(logging.configure, level=logging.Level.INFO)
+"""Logs as the server does, also where requests are prepared."""
 
 
 @click.command(context_settings={"show_default": True})
@@ -80,10 +84,6 @@ def main(  # noqa: PLR0913  # The command's flags.
         records["hostile"] = _shown(modes.worst())
     if file is not None:
         file.write_text(json.dumps(records, indent=1), encoding="utf-8")
-
-
-def _configure() -> None:
-    logging.configure(level=logging.Level.INFO)  # As it is served.
 
 
 def _rows(

@@ -7,8 +7,8 @@ from typing import Final
 
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
-from function.fn import FunctionRunner
 from function.call import Manifest
+from function.fn import FunctionRunner
 from function.gateways.litellm.credentials import DEFAULT_SECRET
 from function.resources import KINDS
 from tests.support.world import router

@@ -139,7 +139,8 @@ def _touch(request: fnv1.RunFunctionRequest, number: int) -> None:
         deployment.get_or_create_struct("metadata")["resourceVersion"] = version
         status = deployment.get_or_create_struct("status")
         status["readyReplicas"] = number % 2
-        for condition in status.get_or_create_list("conditions").items():
+        for value in status.get_or_create_list("conditions").values:
+            condition = value.struct_value
             condition["lastUpdateTime"] = f"2026-01-01T{number % 24:02}:{number // 24 % 60:02}:00Z"
 
 
@@ -149,6 +150,6 @@ def _edit(request: fnv1.RunFunctionRequest, number: int) -> None:
     metadata["resourceVersion"] = f"{10_000 + number}"
     metadata["generation"] = 2 + number
     spec = request.observed.composite.resource.get_or_create_struct("spec")
-    models = spec.get_or_create_list("aiModels")
-    model = models[number * 7 % len(models)]
+    models = spec.get_or_create_list("aiModels").values
+    model = models[number * 7 % len(models)].struct_value
     model["name"] = f"{model['name']}-{number}"

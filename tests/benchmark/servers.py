@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -33,7 +33,7 @@ class Server:
     def __init__(self, process: subprocess.Popen[bytes], channel: grpc.aio.Channel) -> None:
         """Takes the process, and the connection to it."""
         self._pid = process.pid
-        self._call = channel.unary_unary(_METHOD)
+        self._call: Any = channel.unary_unary(_METHOD)
         self.start = 0.0
         """The seconds from its start to its first answer."""
 
@@ -60,7 +60,7 @@ async def running(program: Program, first: bytes) -> AsyncIterator[Server]:
     address = f"127.0.0.1:{free_port()}"
     command: Sequence[str] = [*program.command, "--insecure", "--address", address]
     begin = time.perf_counter()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: ASYNC220  # It takes a moment only.
         command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:

@@ -12,7 +12,7 @@ from typing import Final
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf import struct_pb2
 
-_CAPABILITIES: Final = tuple(fnv1.Capability.values()[1:])
+_CAPABILITIES: Final = tuple(fnv1.Capability.keys()[1:])
 _BYTES: Final = 2
 """The wire type of texts and messages."""
 
@@ -20,8 +20,8 @@ _BYTES: Final = 2
 def sent(request: fnv1.RunFunctionRequest, source: random.Random) -> bytes:
     """A request with the meta that Crossplane gives it, and its maps in some order.
 
-    The tag is that of the first call of a reconcile: Crossplane does not renew it once it has looked
-    up what is required.
+    The tag is that of the first call of a reconcile: Crossplane does not renew it once it has
+    looked up what is required.
     """
     rest = fnv1.RunFunctionRequest()
     rest.CopyFrom(request)

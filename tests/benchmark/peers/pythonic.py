@@ -14,7 +14,7 @@ VERSIONS: Final = ("3.13", "3.14", "3.12")
 """The versions of Python that its newest release may be installed for, the best first."""
 _FOLDER: Final = CACHE / "function-pythonic"
 
-SCRIPT: Final = '''
+SCRIPT: Final = """
 import hashlib
 import yaml
 from crossplane.pythonic import BaseComposite
@@ -103,7 +103,7 @@ class Composite(BaseComposite):
         self.status.models = [{"name": model["model_name"]} for model in models[:100]]
         self.status.readyReplicas = int(deployment.observed.status.readyReplicas)
         self.conditions.Configured("Configured", True)
-'''
+"""
 
 
 class CannotInstallError(Exception):

@@ -26,7 +26,7 @@ def serve(function: grpcv1.FunctionRunnerServiceServicer) -> None:
         runtime.serve(
             function,
             address,
-            creds=runtime.load_credentials(tls_certs_dir),
+            creds=runtime.load_credentials(tls_certs_dir),  # type: ignore[arg-type]  # None is taken.
             insecure=insecure,
             options=[
                 ("grpc.max_receive_message_length", max_recv_message_size * _MEGABYTE),
