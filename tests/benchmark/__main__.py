@@ -3,7 +3,7 @@
 import asyncio
 import json
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -81,6 +81,7 @@ def main(  # noqa: PLR0913  # The command's flags.
     if minutes is not None:
         records["load"] = _shown(modes.under_load(minutes))
     if hostile:
+        logging.configure(level=logging.Level.DISABLED)  # Most of them are refused.
         records["hostile"] = _shown(modes.worst())
     if file is not None:
         file.write_text(json.dumps(records, indent=1), encoding="utf-8")
@@ -112,12 +113,16 @@ def _measured(
         made = {name: make() for name, make in functions.IN_PROCESS.items()}
         half = series.Series(found.name, found.models, found.warm, found.rounds[:rounds])
         samples = asyncio.run(measure.in_process(made, half))
-        yield Row("process", found.name, found.models, samples)
+        yield _row("process", found, samples)
     if "grpc" in ways:
-        for calls, samples in asyncio.run(
-            measure.over_grpc(programs, found, concurrency=_CONCURRENCY)
-        ):
-            yield Row(f"grpc c={calls}", found.name, found.models, samples)
+        served = asyncio.run(measure.over_grpc(programs, found, concurrency=_CONCURRENCY))
+        for calls, samples in served.items():
+            yield _row(f"grpc c={calls}", found, samples)
+
+
+def _row(way: str, found: series.Series, samples: Mapping[str, Sequence[measure.Sample]]) -> Row:
+    medians = {name: measure.middle(rounds) for name, rounds in samples.items()}
+    return Row(way, found.name, found.models, medians)
 
 
 def _programs(*, peers: bool) -> dict[str, functions.Program]:

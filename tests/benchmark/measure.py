@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import astuple, dataclass
 from itertools import islice
@@ -24,7 +24,7 @@ _LEAST: Final = 5
 
 @dataclass(frozen=True)
 class Sample:
-    """What calls cost: of one round, or the medians of several.
+    """What the calls of one round cost, or the medians of several rounds.
 
     Attributes:
         cpu: CPU seconds for each call, with the request decoded and the answer encoded.
@@ -46,8 +46,8 @@ class Sample:
 _Round = Callable[[Sequence[bytes]], Awaitable[Sample]]
 
 
-async def in_process(functions: Mapping[str, Function], series: Series) -> dict[str, Sample]:
-    """What a series costs in this process."""
+async def in_process(functions: Mapping[str, Function], series: Series) -> dict[str, list[Sample]]:
+    """What a series costs in this process, round by round."""
 
     def round_of(function: Function) -> _Round:
         return lambda requests: _alone(function, requests)
@@ -58,14 +58,14 @@ async def in_process(functions: Mapping[str, Function], series: Series) -> dict[
 
 async def over_grpc(
     programs: Mapping[str, Program], series: Series, *, concurrency: Sequence[int]
-) -> Iterator[tuple[int, dict[str, Sample]]]:
-    """What a series costs over one connection, with so many calls at once."""
+) -> dict[int, dict[str, list[Sample]]]:
+    """What a series costs over one connection, by how many calls there are at once."""
     async with AsyncExitStack() as stack:
         servers = {
             name: await stack.enter_async_context(running(program, series.warm[0]))
             for name, program in programs.items()
         }
-        found = []
+        found = {}
         for i, calls in enumerate(concurrency):
 
             def round_of(name: str, calls: int = calls) -> _Round:
@@ -74,9 +74,9 @@ async def over_grpc(
                 )
 
             rounds = series.rounds[i :: len(concurrency)]
-            samples = await _in_turn({name: round_of(name) for name in servers}, series, rounds)
-            found.append((calls, samples))
-        return iter(found)
+            runs = {name: round_of(name) for name in servers}
+            found[calls] = await _in_turn(runs, series, rounds)
+        return found
 
 
 async def starts(programs: Mapping[str, Program], first: bytes, rounds: int) -> dict[str, float]:
@@ -91,8 +91,8 @@ async def starts(programs: Mapping[str, Program], first: bytes, rounds: int) -> 
 
 async def _in_turn(
     functions: Mapping[str, _Round], series: Series, rounds: Sequence[Sequence[bytes]]
-) -> dict[str, Sample]:
-    """The medians of rounds, in each of which the functions have their turns."""
+) -> dict[str, list[Sample]]:
+    """Rounds, in each of which the functions have their turns."""
     most: dict[str, int] = {}
     for name, run in functions.items():
         # The others remember nothing.
@@ -102,7 +102,7 @@ async def _in_turn(
     for requests in rounds:
         for name, run in functions.items():
             samples[name].append(await run(list(islice(requests, most[name]))))
-    return {name: _middle(found) for name, found in samples.items()}
+    return samples
 
 
 async def _alone(function: Function, requests: Sequence[bytes]) -> Sample:
@@ -153,5 +153,6 @@ def _sample(
     return Sample(cpu / calls, alone / calls, median(durations), p95, rate, resident)
 
 
-def _middle(samples: Sequence[Sample]) -> Sample:
+def middle(samples: Sequence[Sample]) -> Sample:
+    """The medians of rounds."""
     return Sample(*map(median, zip(*map(astuple, samples), strict=True)))

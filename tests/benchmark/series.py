@@ -45,20 +45,25 @@ class Series:
     rounds: Sequence[Sequence[bytes]]
 
 
-def build(name: str, models: int, rounds: int) -> Series:
-    """The series of that name, with so many rounds.
+def build(name: str, models: int, rounds: int, calls: int | None = None) -> Series:
+    """The series of that name.
 
-    It asks the function which hashes it wants, so it must not run where the function is measured.
+    It asks the function which hashes the routers want, so series `new` must not be built where the
+    function is measured.
+
+    Args:
+        name: one of ALL.
+        models: how many models a router has.
+        rounds: how many rounds.
+        calls: how many calls in each; None for those of CALLS.
     """
     warm, requests = _SERIES[name](models)
+    calls = CALLS[models] if calls is None else calls
     return Series(
         name,
         models,
         [sent(request, _order) for request in islice(requests, warm)],
-        [
-            [sent(request, _order) for request in islice(requests, CALLS[models])]
-            for _ in range(rounds)
-        ],
+        [[sent(request, _order) for request in islice(requests, calls)] for _ in range(rounds)],
     )
 
 

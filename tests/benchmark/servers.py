@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
 from tests.benchmark.functions import Program
 from tests.support.processes import free_port
@@ -66,8 +67,11 @@ async def running(program: Program, first: bytes) -> AsyncIterator[Server]:
     try:
         async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
             server = Server(process, channel)
-            await server.call(program.prefix + first)
+            answer = await server.call(program.prefix + first)
             server.start = time.perf_counter() - begin
+            results = fnv1.RunFunctionResponse.FromString(answer).results
+            if any(result.severity == fnv1.SEVERITY_FATAL for result in results):
+                raise RuntimeError(f"{command[-3]} composes nothing: {results}")
             yield server
     finally:
         process.kill()

@@ -102,7 +102,7 @@ class Composite(BaseComposite):
         self.status.configHash = digest
         self.status.models = [{"name": model["model_name"]} for model in models[:100]]
         self.status.readyReplicas = int(deployment.observed.status.readyReplicas)
-        self.conditions.Configured("Configured", True)
+        self.conditions.Configured("Configured", "", True)
 """
 
 
