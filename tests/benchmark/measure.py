@@ -148,7 +148,7 @@ def _sample(
     resident: float = 0.0,
 ) -> Sample:
     calls = len(durations)
-    p95 = quantiles(durations, n=20)[-1]
+    p95 = quantiles(durations, n=20, method="inclusive")[-1]
     rate = calls / elapsed
     return Sample(cpu / calls, alone / calls, median(durations), p95, rate, resident)
 

@@ -18,6 +18,7 @@ CALLS: Final = {1: 256, 10: 256, 100: 128, 1000: 32}
 """How many calls are counted in each round at most, by the number of models."""
 ROUTERS: Final = 256
 MANY_ROUTERS: Final = 10_000
+_FEWER_ROUTERS: Final = 64
 FIRST: Final = 3
 """How many requests warm up a series that does not depend on what was asked before."""
 
@@ -81,12 +82,12 @@ def _both(models: int) -> tuple[int, _Requests]:
     """Some routers in turn with both calls of a reconcile: nothing is looked up in its first."""
 
     def calls() -> _Requests:
-        for number in range(ROUTERS):
+        for number in range(_FEWER_ROUTERS):
             first, second = about(number, models), about(number, models)
             first.ClearField("required_resources")
             yield from (first, second)
 
-    return 2 * ROUTERS, cycle(list(calls()))
+    return 2 * _FEWER_ROUTERS, cycle(list(calls()))
 
 
 def _same(models: int) -> tuple[int, _Requests]:
