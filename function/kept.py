@@ -12,8 +12,8 @@ nothing has changed. So two things are kept:
   changes, only those that are new are read, checked and written.
 
 Digests are those of serialized bytes, never of Python values, among which `1 == True == 1.0`. What
-was used longest ago goes first. One budget in bytes bounds all of it; a third is for answers, so that
-the plans, which are larger and needed less often, do not displace them.
+was used longest ago goes first. One budget in bytes bounds all of it; a third of it is for answers,
+so that the plans, which are larger and needed less often, do not displace them.
 
 Kept answers and manifests may hold a generated master key: nothing of them is ever shown.
 """

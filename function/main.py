@@ -10,8 +10,8 @@ from crossplane.function import logging
 
 from function import fn, server
 from function.__version__ import __version__
-from function.kept import DEFAULT_BYTES
 from function.errors import OutputError, StartError, UnknownField
+from function.kept import DEFAULT_BYTES
 from function.offline import explain, fields, inputs, manifests, output, render
 from function.offline.problems import Problem, in_order
 
