@@ -4,7 +4,9 @@ A router is reconciled until that is so, and a request about it then becomes one
 replacing bytes in it.
 """
 
+import asyncio
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -52,10 +54,6 @@ def _hashes(deployment: fnv1.Resource) -> list[str]:
 
 
 def _result(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """What a coroutine returns that waits for nothing: an event loop may be running already."""
-    while True:
-        try:
-            coroutine.send(None)
-        except StopIteration as end:
-            value: _T = end.value
-            return value
+    """What a coroutine returns: in a thread of its own, as an event loop may run in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
