@@ -3,6 +3,8 @@
 import asyncio
 import json
 import multiprocessing
+import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -59,6 +61,8 @@ def main(  # noqa: PLR0913  # The command's flags.
     multiples of the empty function's CPU time.
     """
     _configure()
+    # So that servers end with it too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     only = starts or memory or soak or hostile or minutes is not None
     records: dict[str, list[modes.Record]] = {}
     if not only:
