@@ -51,7 +51,9 @@ _DEFECT: Final = (
 class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
     """Runs the function. Any number of calls may run at once.
 
-    It has no state but what it keeps to be faster: the answers are the same without that.
+    Attributes:
+        log: the SDK's logger.
+        kept: what is kept between calls. The answers are the same without it.
     """
 
     def __init__(self, keep_bytes: int = DEFAULT_BYTES) -> None:
@@ -62,7 +64,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         """
         self.log = logging.get_logger()
         shared = [text for gateway in GATEWAYS.values() for text in gateway.shared_texts()]
-        self._kept = Kept(keep_bytes, shared)
+        self.kept = Kept(keep_bytes, shared)
         # One thread: several would only slow each other down, and with them the small ones.
         self._large = ThreadPoolExecutor(1, "large-requests")
 
@@ -75,7 +77,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         """
         self.log.debug("Running function", tag=req.meta.tag)
         digest = structs.digest(req)
-        if (data := self._kept.answer(digest)) is not None:
+        if (data := self.kept.answer(digest)) is not None:
             return fnv1.RunFunctionResponse.FromString(data)
         if req.ByteSize() > LARGE_BYTES:
             loop = asyncio.get_running_loop()
@@ -83,16 +85,16 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         else:
             answer, rsp = self._answer(req)
         if answer.refusal is None and answer.repeatable:
-            self._kept.keep_answer(digest, rsp.SerializeToString())
+            self.kept.keep_answer(digest, rsp.SerializeToString())
         return rsp
 
     def _answer(self, req: fnv1.RunFunctionRequest) -> tuple[Response, fnv1.RunFunctionResponse]:
         log = self.log.bind(tag=req.meta.tag)
         request = Request()
         try:
-            request = read_request(req, self._kept)
+            request = read_request(req, self.kept)
             log = log.bind(router=router.title(request.composite))
-            answer = compose(request, self._kept)
+            answer = compose(request, self.kept)
             rsp = write_response(req, answer)
             if (size := rsp.ByteSize()) > MAX_RESPONSE_BYTES:
                 answer = report.refused(request, _too_large(size))

@@ -29,8 +29,8 @@ from function.api.bounds import Known
 from function.call import Request
 from function.gateways.base import Plan
 
-DEFAULT_BYTES: Final = 10 * 1024 * 1024
-"""How much is kept by default: the answers of 300 routers of ten models, or the plan of one router
+DEFAULT_BYTES: Final = 9 * 1024 * 1024
+"""How much is kept by default: the answers of 270 routers of ten models, or the plan of one router
 of a thousand."""
 
 # What Python takes, as `tracemalloc` counts it; a test compares.
@@ -58,6 +58,16 @@ class Kept:
         self._plans = LRUCache[tuple[str, ...], _Planned](most * 2 // 3, getsizeof=_size_of_plan)
         self._texts = tuple(text.encode() for text in shared_texts)
         self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """How many bytes all that is kept takes."""
+        return int(self._answers.currsize + self._plans.currsize)
+
+    @property
+    def routers(self) -> int:
+        """Of how many routers plans are kept."""
+        return len(self._plans)
 
     def answer(self, digest: bytes) -> bytes | None:
         """The answer to a request with this digest, if it is kept."""

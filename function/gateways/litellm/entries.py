@@ -1,6 +1,7 @@
 """The entries of a router's `aiModels`, each with all that is known of it."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from function.api import AIModel, Spec
 from function.call import Manifest
@@ -11,10 +12,8 @@ from function.gateways.litellm.groups import Group
 from function.gateways.litellm.items import Item
 
 
-class Entry:
+class Entry(NamedTuple):
     """One entry of `aiModels`: a deployment of a model at a provider.
-
-    It is the same object in the next plan in which nothing of it has changed.
 
     Attributes:
         model: what the spec says.
@@ -25,21 +24,12 @@ class Entry:
         is_odd: whether there is something in it that LiteLLM does not know, or cannot call.
     """
 
-    __slots__ = ("access", "group", "is_odd", "item", "model", "target")
-
-    def __init__(self, model: AIModel, access: Access, group: Group, item: Item) -> None:
-        """Takes what was found out about the entry, and looks for what is odd."""
-        self.model = model
-        self.access = access
-        self.group = group
-        self.item = item
-        self.target = Target(model.name, access.needs)
-        self.is_odd = bool(
-            not providers.is_known(model.provider)
-            or not has_callable_id(model)
-            or known_keys.unknown("litellm_params", model.parameters or ())
-            or known_keys.unknown("model_info", model.info or ())
-        )
+    model: AIModel
+    access: Access
+    group: Group
+    item: Item
+    target: Target
+    is_odd: bool
 
 
 def read(spec: Spec) -> list[Entry]:
@@ -58,10 +48,26 @@ def read(spec: Spec) -> list[Entry]:
 
 
 def _entry(model: AIModel, access: Access, group: Group, *, retries_are_set: bool) -> Entry:
-    return model.once(
+    # The model keeps what is made of it, but not the entry: that would keep the model in turn, and
+    # both would stay in memory until Python looks for such circles.
+    made = model.once(
         "entry",
         (access, group, retries_are_set),
-        lambda: Entry(model, access, group, Item(_item(model, access, group, retries_are_set))),
+        lambda: (
+            Item(_item(model, access, group, retries_are_set)),
+            Target(model.name, access.needs),
+            _is_odd(model),
+        ),
+    )
+    return Entry(model, access, group, *made)
+
+
+def _is_odd(model: AIModel) -> bool:
+    return bool(
+        not providers.is_known(model.provider)
+        or not has_callable_id(model)
+        or known_keys.unknown("litellm_params", model.parameters or ())
+        or known_keys.unknown("model_info", model.info or ())
     )
 
 
