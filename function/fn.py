@@ -75,18 +75,23 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
 
         A defect must not cost a user his gateway.
         """
+        return fnv1.RunFunctionResponse.FromString(await self.respond(req))
+
+    async def respond(self, req: fnv1.RunFunctionRequest) -> bytes:
+        """The same, serialized: a server need not write again what is kept in that form."""
         self.log.debug("Running function", tag=req.meta.tag)
         digest = structs.digest(req)
-        if (data := self.kept.answer(digest)) is not None:
-            return fnv1.RunFunctionResponse.FromString(data)
+        if (kept := self.kept.answer(digest)) is not None:
+            return kept
         if req.ByteSize() > LARGE_BYTES:
             loop = asyncio.get_running_loop()
             answer, rsp = await loop.run_in_executor(self._large, self._answer, req)
         else:
             answer, rsp = self._answer(req)
+        data = rsp.SerializeToString()
         if answer.refusal is None and answer.repeatable:
-            self.kept.keep_answer(digest, rsp.SerializeToString())
-        return rsp
+            self.kept.keep_answer(digest, data)
+        return data
 
     def _answer(self, req: fnv1.RunFunctionRequest) -> tuple[Response, fnv1.RunFunctionResponse]:
         log = self.log.bind(tag=req.meta.tag)
@@ -112,14 +117,15 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
             log.info("Refused", reason=answer.refusal.reason)
         return answer, rsp
 
-    def undecodable(self) -> fnv1.RunFunctionResponse:
+    def undecodable(self) -> bytes:
         """Answers a request that is nested too deep for protobuf, or is none at all.
 
         A gRPC error instead would be shown by no condition.
         """
         refusal = bounds.too_deep()
         self.log.info("Refused", reason=refusal.reason)
-        return write_response(fnv1.RunFunctionRequest(), report.refused(Request(), refusal))
+        rsp = write_response(fnv1.RunFunctionRequest(), report.refused(Request(), refusal))
+        return rsp.SerializeToString()
 
 
 def _too_large(size: int) -> Refused:

@@ -41,13 +41,11 @@ _SERVICES: Final = (*runtime.SERVICE_NAMES, health.SERVICE_NAME)
 class Runner(Protocol):
     """What is served: the function."""
 
-    async def RunFunction(
-        self, req: fnv1.RunFunctionRequest, context: object, /
-    ) -> fnv1.RunFunctionResponse:
-        """Answers one request."""
+    async def respond(self, req: fnv1.RunFunctionRequest, /) -> bytes:
+        """A RunFunctionResponse to a request, serialized."""
 
-    def undecodable(self) -> fnv1.RunFunctionResponse:
-        """Answers a request that cannot be decoded."""
+    def undecodable(self) -> bytes:
+        """A RunFunctionResponse to a request that cannot be decoded, serialized."""
 
 
 def build(
@@ -66,18 +64,16 @@ def build(
 
 
 def _method(runner: Runner) -> grpc.RpcMethodHandler:  # type: ignore[type-arg]  # At run time.
-    """RunFunction, with its request decoded here: gRPC would answer a bad one by itself."""
+    """RunFunction, in bytes as far as gRPC knows: it would answer a bad request by itself."""
 
-    async def run(data: bytes, context: object) -> fnv1.RunFunctionResponse:
+    async def run(data: bytes, _: object) -> bytes:
         try:
             req = fnv1.RunFunctionRequest.FromString(data)
         except DecodeError:
             return runner.undecodable()
-        return await runner.RunFunction(req, context)
+        return await runner.respond(req)
 
-    return grpc.unary_unary_rpc_method_handler(
-        run, response_serializer=fnv1.RunFunctionResponse.SerializeToString
-    )
+    return grpc.unary_unary_rpc_method_handler(run)
 
 
 async def serve(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
@@ -254,10 +255,14 @@ def test_no_defect_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_kept_answer_is_logged_as_any_other(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog.reset_defaults()  # An earlier level would go on to filter.
     logging.configure(level=logging.Level.DEBUG)
-    runner = fn.FunctionRunner()
-    for _ in range(2):
-        ask(runner, settled({"aiModels": MODELS}))
+    try:
+        runner = fn.FunctionRunner()
+        for _ in range(2):
+            ask(runner, settled({"aiModels": MODELS}))
+    finally:
+        logging.configure(level=logging.Level.DISABLED)
     assert capsys.readouterr().out.count("Running function") == 2
 
 
