@@ -20,17 +20,19 @@ from tests.support.world import behind_claim, controlled, router, secret
 
 THEIRS = "theirs"
 """The name of what an earlier step of the Composition desires."""
-ROUNDS = 24
+ROUNDS = 40
 STEPS = 40
 PROVIDERS = ["openai", "anthropic", "azure", "mistral", "cerebras", "no-such-provider"]
 
+
+ON_FAILURE = {"model": "*", "when": "Failure", "to": ["a"]}
 
 OF_ENTRIES: list[Callable[[random.Random], Manifest]] = [
     lambda draw: {"rpm": draw.choice([1, 2, True, 1.0])},  # Python says `1 == True == 1.0`.
     lambda draw: {"parameters": {"temperatur": draw.random(), "user": f"u{draw.random()}"}},
     lambda _: {"parameters": {"user": "os.environ/LITELLM_MASTER_KEY"}, "weight": 1},
     lambda draw: {"alias": draw.choice(["a", "b", "c"])},
-    lambda draw: {"apiBase": draw.choice(["https://a.example.com", "not a URL"])},
+    lambda draw: {"apiBase": draw.choice(["https://a.example.com"] * 3 + ["not a URL"])},
     lambda draw: {"weight": draw.choice([0, 1, 7]), "standby": False},
     lambda draw: {"credentials": {"source": draw.choice(["None", "WorkloadIdentity"])}},
 ]
@@ -38,6 +40,8 @@ OF_ENTRIES: list[Callable[[random.Random], Manifest]] = [
 
 OF_SPECS: list[Callable[[random.Random], Manifest]] = [
     lambda draw: {"routing": {"retries": draw.choice([0, 1]), "cooldownSeconds": 5}},
+    lambda draw: {"routing": {**draw.choice([{}, {"retries": 1}]), "fallbacks": [ON_FAILURE]}},
+    lambda draw: {"credentials": {"source": draw.choice(["None", "WorkloadIdentity"])}},
     lambda _: {"routing": {"strategy": "least-busy"}},
     lambda draw: {"config": {"merge": {"litellm_settings": {"drop_params": draw.random() < 0.5}}}},
     lambda _: {"config": {"remove": ["/model_list/0/litellm_params/weight"]}},
@@ -145,6 +149,9 @@ class Cluster:
             for name in ("litellm-secrets", "mine"):
                 found = req.required_resources[f"secret.{name}"].items.add()
                 found.resource.update(secret(name, "team", **self._values))
+        if self._source.random() < 0.1:  # The platform team changes its mind.
+            kind = {"apiVersion": names.INPUT_API_VERSION, "kind": names.INPUT_KIND}
+            req.input.update({**kind, "image": f"ghcr.io/berriai/litellm:v{self._source.random()}"})
         if self._source.random() < 0.1:  # An earlier step desires something.
             req.desired.resources[THEIRS].resource.update({"kind": "ConfigMap"})
         return req
