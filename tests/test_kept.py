@@ -188,6 +188,46 @@ def test_answers_are_the_same_as_if_nothing_were_kept(seed: int) -> None:
     assert refused < STEPS
 
 
+OPENAI = {"name": "openai/a", "apiBase": "https://a.example.com"}
+FALLBACK = [{"model": "openai/a", "when": "Failure", "to": ["cerebras/b"]}]
+AROUND: dict[str, tuple[Manifest, Manifest]] = {
+    "retries are set": (
+        {"routing": {"fallbacks": FALLBACK}},
+        {"routing": {"fallbacks": FALLBACK, "retries": 3}},
+    ),
+    "a fallback is there": ({}, {"routing": {"fallbacks": FALLBACK}}),
+    "no key is needed": (
+        {"credentials": {"source": "WorkloadIdentity"}},
+        {"credentials": {"source": "None"}},
+    ),
+    "another Secret has the keys": ({}, {"credentials": {"secretRef": {"name": "other"}}}),
+    "the keys have other names": (
+        {},
+        {"credentials": {"secretRef": {"keys": {"OPENAI_API_KEY": "mine"}}}},
+    ),
+    "deployments cool down": (
+        {"routing": {"fallbacks": FALLBACK}},
+        {"routing": {"fallbacks": FALLBACK, "cooldownSeconds": 5}},
+    ),
+    "a variable is given": (
+        {},
+        {"deployment": {"env": [{"name": "CEREBRAS_API_BASE", "value": "https://b.example.com"}]}},
+    ),
+}
+"""What may change around entries that stay as they are, and matters to them."""
+
+
+@pytest.mark.parametrize(("before", "after"), AROUND.values(), ids=AROUND)
+def test_an_entry_follows_what_changes_around_it(before: Manifest, after: Manifest) -> None:
+    models = [OPENAI, {"name": "cerebras/b"}]
+    runner = fn.FunctionRunner()
+    for spec in (before, after, before):
+        req = settled({"aiModels": models, **spec})
+        fresh = ask(fn.FunctionRunner(0), req)
+        assert fresh.desired.resources
+        assert as_bytes(ask(runner, req)) == as_bytes(fresh)
+
+
 def settled(spec: Manifest, name: str = "gw") -> fnv1.RunFunctionRequest:
     """A request for a router that has a master key of its own, so that nothing is random."""
     req = fnv1.RunFunctionRequest()
