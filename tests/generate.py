@@ -33,7 +33,15 @@ COPIES = {
     EXAMPLES / "composition.yaml": ROOT / "package" / "configuration" / "composition.yaml",
     EXAMPLES / "install" / "3-rbac.yaml": ROOT / "package" / "rbac.yaml",
 }
-ROUTERS = ("modelrouter", "enterprise", "resilient", "self-hosted", "two-accounts", "claim")
+RECIPES = (
+    *("azure-two-regions", "bedrock-irsa", "vllm", "openrouter", "gemini-and-anthropic"),
+    *("wildcard", "embeddings-images-audio"),
+)
+"""The examples that are recipes for a provider or a task; each is called on a proxy that runs."""
+ROUTERS = (
+    *("modelrouter", "enterprise", "resilient", "self-hosted", "two-accounts", "claim"),
+    *RECIPES,
+)
 """The examples that are ModelRouters; each renders to a golden file."""
 
 HEADER = "# Generated from package/configuration/definition.yaml by: python -m tests.generate\n"
