@@ -22,6 +22,6 @@ no module is imported in a circle. Below them all are `names` (every name that o
 `server` serves `fn` to Crossplane; `offline` plays Crossplane's part around it on a laptop, and
 explains the API there; `main` is the command line of both.
 
-To find a sentence of the README in the code: a field is in `api`, what LiteLLM is told in
+To find a sentence of the reference in the code: a field is in `api`, what LiteLLM is told in
 `gateways.litellm`, a Kubernetes object in `resources`, a condition or a status field in `report`.
 """

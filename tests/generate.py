@@ -2,8 +2,8 @@
 
     python -m tests.generate
 
-From the composite resource definition: the claims' definition, the JSON Schema, and the reference
-of fields in README.md. From the function's table: the providers in README.md. The copies in
+From the composite resource definition: the claims' definition, the JSON Schema, and the fields in
+the reference (README.md beside it). From the function's table: the providers there. The copies in
 `examples/` of files in `package/`. The golden files: what each example renders to, and all
 messages. A test fails while one is stale.
 """
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "package" / "configuration" / "definition.yaml"
 CLAIMS = ROOT / "package" / "claims" / "definition.yaml"
 SCHEMA = ROOT / "function" / "offline" / "modelrouter.schema.json"
-README = ROOT / "README.md"
+REFERENCE = ROOT / "package" / "configuration" / "README.md"
 EXAMPLES = ROOT / "examples"
 GOLDEN = ROOT / "tests" / "golden"
 
@@ -33,7 +33,15 @@ COPIES = {
     EXAMPLES / "composition.yaml": ROOT / "package" / "configuration" / "composition.yaml",
     EXAMPLES / "install" / "3-rbac.yaml": ROOT / "package" / "rbac.yaml",
 }
-ROUTERS = ("modelrouter", "enterprise", "resilient", "self-hosted", "two-accounts", "claim")
+RECIPES = (
+    *("azure-two-regions", "bedrock-irsa", "vllm", "openrouter", "gemini-and-anthropic"),
+    *("wildcard", "embeddings-images-audio"),
+)
+"""The examples that are recipes for a provider or a task; each is called on a proxy that runs."""
+ROUTERS = (
+    *("modelrouter", "enterprise", "resilient", "self-hosted", "two-accounts", "claim"),
+    *RECIPES,
+)
 """The examples that are ModelRouters; each renders to a golden file."""
 
 HEADER = "# Generated from package/configuration/definition.yaml by: python -m tests.generate\n"
@@ -50,10 +58,10 @@ def schema_file() -> str:
     return json_schema.text(yaml.safe_load(SOURCE.read_text()))
 
 
-def readme() -> str:
-    """README.md with its tables as they should be."""
+def reference_file() -> str:
+    """The reference with its tables as they should be."""
     fields = reference(yaml.safe_load(SOURCE.read_text()))
-    text = _between_marks(README.read_text(), "fields", fields)
+    text = _between_marks(REFERENCE.read_text(), "fields", fields)
     return _between_marks(text, "providers", provider_table())
 
 
@@ -190,7 +198,7 @@ def _between_marks(text: str, name: str, table: str) -> str:
 FILES: dict[Path, Callable[[], str]] = {
     CLAIMS: claims_file,
     SCHEMA: schema_file,
-    README: readme,
+    REFERENCE: reference_file,
     GOLDEN / "messages.txt": all_messages,
     **{copied: partial(copy_of, original) for copied, original in COPIES.items()},
     **{GOLDEN / f"{name}.yaml": partial(golden, EXAMPLES / f"{name}.yaml") for name in ROUTERS},

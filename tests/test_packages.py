@@ -19,7 +19,7 @@ from function.call import Manifest
 from function.offline import inputs, render
 from function.resources import KINDS
 from tests import generate
-from tests.generate import ROOT, SOURCE
+from tests.generate import REFERENCE, ROOT, SOURCE
 
 PACKAGE = ROOT / "package"
 ROOTS = {
@@ -59,6 +59,12 @@ def test_a_package_holds_its_metadata_and_its_objects(root: str) -> None:
     metas = [d for d in found if d["apiVersion"].startswith("meta.pkg.crossplane.io/")]
     assert [(d["kind"], d["metadata"]["name"]) for d in metas] == [(kind, name)]
     assert sorted(d["kind"] for d in found if d not in metas) == sorted(others)
+
+
+def test_beside_what_is_packaged_there_is_only_documentation() -> None:
+    """Crossplane packages `.yaml` and `.yml` and passes over the rest."""
+    files = [path for root in ROOTS for path in (PACKAGE / root).rglob("*") if path.is_file()]
+    assert {path.name for path in files if path.suffix != ".yaml"} == {"README.md"}
 
 
 @pytest.mark.crossplane
@@ -349,8 +355,8 @@ def test_every_status_field_that_is_written_is_in_the_definition(definition: Man
     assert written == set(definition["properties"]["status"]["properties"])
 
 
-def test_the_readme_explains_every_reason() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_reference_explains_every_reason() -> None:
+    text = REFERENCE.read_text()
     reasons = {v for k, v in vars(names).items() if k.startswith("REASON_")}
-    explained = {row[1] for row in re.findall(r"^\| `(\w+)=\w+`, `(\w+)` \|", readme, re.MULTILINE)}
+    explained = {row[1] for row in re.findall(r"^\| `(\w+)=\w+`, `(\w+)` \|", text, re.MULTILINE)}
     assert explained == reasons

@@ -1,9 +1,10 @@
-"""A stand-in for the model providers: it answers like OpenAI, Azure OpenAI and ollama, and records.
+"""A stand-in for the model providers: it answers like them, and records.
 
 Any path that ends in `/chat/completions` is a chat completion (so Azure's `/openai/deployments/…`
-too), and `/api/chat`, `/api/generate` and `/api/show` are ollama's. Everything else is recorded as
-well and answered 404. A chat completion is streamed where the call asks for it. Models can be made
-to fail and to be slow.
+too), and so it is for the OpenAI API's other kinds of call. The paths of Anthropic, Gemini, Bedrock
+and ollama are known too, and that of AWS, which gives a role's key for a service account's token.
+Everything else is recorded as well and answered 404. A chat completion is streamed where the call
+asks for it. Models can be made to fail and to be slow.
 """
 
 import json
@@ -22,7 +23,24 @@ ANSWER = "pong"
 STREAMED = ("p", "o", "n", "g")
 """The same, word by word."""
 
+SPOKEN = b"pong, spoken"
+"""What every speech is."""
+ROLE_KEY = "ASIAOFTHETEST"
+"""The access key that the role of a service account gets."""
+
 _WHEN = "2026-01-01T00:00:00Z"
+_ROLE = f"""\
+<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <AssumeRoleWithWebIdentityResult>
+    <Credentials>
+      <AccessKeyId>{ROLE_KEY}</AccessKeyId>
+      <SecretAccessKey>secret-of-the-role</SecretAccessKey>
+      <SessionToken>session-of-the-role</SessionToken>
+      <Expiration>2100-01-01T00:00:00Z</Expiration>
+    </Credentials>
+  </AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>
+""".encode()
 
 
 @dataclass(frozen=True)
@@ -177,9 +195,11 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None and status == HTTPStatus.OK:
             status = HTTPStatus.NOT_FOUND
         said = upstream.error or f"{status} on {call.path}"
-        text = json.dumps(answer or {"error": {"message": said}}).encode()
+        answer = answer or {"error": {"message": said}}
+        text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        kind = {SPOKEN: "audio/mpeg", _ROLE: "text/xml"}.get(text, "application/json")
         self.send_response(status)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -220,9 +240,14 @@ def _decoded(raw: bytes) -> Any:  # noqa: ANN401  # JSON is anything.
         return raw.decode(errors="replace")
 
 
-def _answer(call: Call, tokens: int) -> Mapping[str, object] | None:
-    if call.method != "POST" or not isinstance(call.body, dict):
+def _answer(call: Call, tokens: int) -> Mapping[str, object] | bytes | None:
+    if call.method != "POST":
         return None
+    if call.path == "/" and "AssumeRoleWithWebIdentity" in str(call.body):
+        return _ROLE
+    same = next((answer for end, answer in _SAME.items() if call.path.endswith(end)), None)
+    if same is not None or not isinstance(call.body, dict):
+        return same
     deployment = re.search(r"/openai/deployments/([^/]+)/", call.path)
     model = deployment[1] if deployment else call.body.get("model")
     message = {"role": "assistant", "content": ANSWER}
@@ -253,3 +278,49 @@ def _answer(call: Call, tokens: int) -> Mapping[str, object] | None:
         "/api/show": {"template": "", "details": {}, "model_info": {}, "capabilities": []},
     }
     return ollama.get(call.path)
+
+
+_SAME: Mapping[str, Mapping[str, object] | bytes] = {
+    "/audio/speech": SPOKEN,
+    "/audio/transcriptions": {"text": ANSWER},
+    "/embeddings": {
+        "object": "list",
+        "model": "m",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -0.5]}],
+        "usage": {"prompt_tokens": 1, "total_tokens": 1},
+    },
+    "/images/generations": {"created": 1767225600, "data": [{"b64_json": "cG9uZw=="}]},
+    # Anthropic's
+    "/v1/messages": {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [{"type": "text", "text": ANSWER}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    },
+    # Gemini's
+    ":generateContent": {
+        "candidates": [
+            {
+                "index": 0,
+                "content": {"role": "model", "parts": [{"text": ANSWER}]},
+                "finishReason": "STOP",
+            }
+        ],
+        "usageMetadata": {
+            "promptTokenCount": 1,
+            "candidatesTokenCount": 1,
+            "totalTokenCount": 2,
+        },
+    },
+    # Bedrock's
+    "/converse": {
+        "output": {"message": {"role": "assistant", "content": [{"text": ANSWER}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+        "metrics": {"latencyMs": 1},
+    },
+}
+"""Answers that are the same for every model, by the end of the path."""
