@@ -165,6 +165,18 @@ def test_an_unknown_field_is_refused_as_kubectl_asks_for(api: Client) -> None:
         api.create(case_router({"spec": {"prot": 1}}), dry_run=True)
 
 
+def test_a_host_path_is_refused_by_every_client(api: Client) -> None:
+    """To kubectl it is an unknown field; where it is pruned, the volume has no source."""
+    volume = {"name": "v", "hostPath": {"path": "/"}}
+    manifest = case_router({"spec": {"deployment": {"volumes": [volume]}}})
+    with pytest.raises(ApiError, match=r'unknown field "spec.deployment.volumes\[0\].hostPath"'):
+        api.create(manifest, dry_run=True)
+    with pytest.raises(ApiError, match="a volume must have exactly one source"):
+        api.create(manifest, dry_run=True, strict=False)
+    with pytest.raises(Refused, match="a volume must have exactly one source"):
+        routers.read(Request(manifest))
+
+
 def largest(count: int = 1000) -> Manifest:
     """A router with as much of everything in its models as the API allows."""
     models = [
@@ -330,8 +342,8 @@ def test_the_pods_meet_the_restricted_standard(
     pod = pod_of(composed[names.RESOURCE_DEPLOYMENT])
     created = apiserver.create(pod, dry_run=True)
     container = created["spec"]["containers"][0]
-    named = "serviceAccountName" in pod["spec"]
-    assert created["spec"]["automountServiceAccountToken"] is named
+    asked = pod["spec"].get("serviceAccountName") == "sa"  # Of the router that sets every field.
+    assert created["spec"]["automountServiceAccountToken"] is asked
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     del pod["spec"]["securityContext"]
     with pytest.raises(ApiError, match='violates PodSecurity "restricted'):

@@ -165,7 +165,7 @@ def test_a_deployment_that_etcd_could_not_keep_is_refused() -> None:
     assert refusal.reason == names.REASON_DEPLOYMENT_TOO_LARGE
     assert re.fullmatch(
         r"Deployment 'gw' would have 55\d{4} bytes, but at most 524288 are allowed: use shorter "
-        r"values in spec\.deployment\.env, or take credentials from fewer Secrets\.",
+        r"values in spec\.deployment, or take credentials from fewer Secrets\.",
         refusal.message,
     )
     assert World(router(deployment={"env": env[:40]})).reconcile().refusal is None

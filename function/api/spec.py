@@ -21,7 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from function.api.deployment import CommonMetadata, Deployment, Metadata
+from function.api.deployment import Deployment
+from function.api.disruption import PodDisruptionBudget
+from function.api.metadata import CommonMetadata, Metadata
 from function.api.models import AIModel, distinct, served
 from function.api.routing import (
     Cache,
@@ -33,6 +35,7 @@ from function.api.routing import (
     check_standbys,
 )
 from function.api.secret_refs import Auth, Credentials
+from function.api.service import Service
 from function.api.validation import Model
 
 
@@ -59,6 +62,8 @@ class Spec(Model):
     cache: Cache | None = None
     config: Config = Config()
     deployment: Deployment = Deployment()
+    service: Service = Service()
+    pod_disruption_budget: PodDisruptionBudget | None = None
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()
 
@@ -66,6 +71,17 @@ class Spec(Model):
     def shared_redis(self) -> Redis | None:
         """The Redis server that the pods share, if there is one and it is not switched off."""
         return None if self.redis is None or self.redis.enabled is False else self.redis
+
+    @property
+    def service_port(self) -> int:
+        """The port of the Service."""
+        return self.port if self.service.port is None else self.service.port
+
+    @property
+    def wanted_budget(self) -> PodDisruptionBudget | None:
+        """The disruption budget, if there is one and it is not switched off."""
+        budget = self.pod_disruption_budget
+        return None if budget is None or budget.enabled is False else budget
 
     @cached_property
     def called_models(self) -> list[AIModel]:

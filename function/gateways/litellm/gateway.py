@@ -9,6 +9,7 @@ from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
 from function.gateways.litellm import (
+    arguments,
     config,
     credentials,
     entries,
@@ -83,6 +84,7 @@ def plan(router: Router) -> Plan:
     """
     spec = router.spec
     _check_environment(spec)
+    arguments.check(spec.deployment.extra_args)
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
@@ -120,7 +122,10 @@ def _container(router: Router, env: list[Manifest]) -> Container:
     return Container(
         name="litellm",
         image=wanted.image or router.platform.image or IMAGE,
-        args=("--config", f"{_CONFIG_FOLDER}/{config.NAME}", "--port", str(router.spec.port)),
+        args=(
+            *("--config", f"{_CONFIG_FOLDER}/{config.NAME}", "--port", str(router.spec.port)),
+            *wanted.extra_args,
+        ),
         env=env,
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
         user=_USER,
