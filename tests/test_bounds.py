@@ -59,13 +59,13 @@ TOO_MUCH: list[tuple[str, Manifest, str]] = [
     (
         "too many values in all",
         {"aiModels": [{"name": "openai/x", "info": {"a": [1] * 400}}] * 50},
-        "spec holds more than the 20000 values (objects, lists and scalars) that are allowed: set "
+        "spec holds more than the 12000 values (objects, lists and scalars) that are allowed: set "
         "less for each model, or split the models among several ModelRouters.",
     ),
     (
         "too many values of no field",
-        {"aiModels": ONE, "junk": [1] * 20_000},
-        "spec holds more than the 20000 values (objects, lists and scalars) that are allowed: set "
+        {"aiModels": ONE, "junk": [1] * 12_000},
+        "spec holds more than the 12000 values (objects, lists and scalars) that are allowed: set "
         "less for each model, or split the models among several ModelRouters.",
     ),
     (
@@ -73,6 +73,12 @@ TOO_MUCH: list[tuple[str, Manifest, str]] = [
         {"aiModels": [{"name": "openai/x", "info": {"a": "x" * 200_000}}] * 8},
         "spec holds 1600150 characters of text, but at most 1572864 are allowed: use shorter "
         "values, or split the models among several ModelRouters.",
+    ),
+    (
+        "too much text that is no model's",
+        {"aiModels": ONE, "podMetadata": {"annotations": {"a": "x" * 655_360}}},
+        "spec holds 655397 characters of text beside aiModels and config, but at most 655360 are "
+        "allowed: use shorter values.",
     ),
     (
         "too many values in an open object",
@@ -119,7 +125,7 @@ def test_a_spec_that_holds_too_much_is_refused_in_one_sentence(
 
 
 FITS: list[Manifest] = [
-    {"aiModels": [{"name": f"openai/{i}", "info": {"a": [1] * 394}} for i in range(50)]},
+    {"aiModels": [{"name": f"openai/{i}", "info": {"a": [1] * 234}} for i in range(50)]},
     {"aiModels": [{"name": "openai/x", "parameters": {"a": [1] * 4999}}]},
     {"aiModels": ONE, "config": {"merge": {"a": "x" * 262143}}},
     {"aiModels": [{"name": "openai/x", "parameters": nested(20), "info": nested(20, lists=True)}]},

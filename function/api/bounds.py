@@ -12,11 +12,14 @@ from typing import Any, Final, NamedTuple
 from function import names
 from function.errors import Refused
 
-MAX_VALUES: Final = 20_000
-"""How many objects, lists and scalars a spec may hold: 1,000 models with 19 of them each."""
+MAX_VALUES: Final = 12_000
+"""How many objects, lists and scalars a spec may hold: 1,000 models with 11 of them each."""
 
 MAX_TEXT: Final = 1536 * 1024
 """How many characters the strings and keys of a spec may have together: as many as etcd takes."""
+
+MAX_REST_TEXT: Final = 640 * 1024
+"""How many characters there may be beside `aiModels` and `config`: more fits into no Deployment."""
 
 MAX_OPEN_VALUES: Final = 5_000
 """How many objects, lists and scalars one open object may hold."""
@@ -78,6 +81,11 @@ def check(spec: object) -> list[Size]:
     frame, entries, config = _apart(spec)
     whole = _measure(frame, most=MAX_VALUES)
     _check_depth(whole, 0)
+    if whole.text > MAX_REST_TEXT:
+        raise _refused(
+            f"spec holds {whole.text} characters of text beside aiModels and config, but at most "
+            f"{MAX_REST_TEXT} are allowed: use shorter values."
+        )
     sizes = []
     for i, entry in enumerate(entries):
         size = (

@@ -248,18 +248,28 @@ class Wildcards:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Takes the names apart, and leaves those aside that are no wildcards."""
-        self._parts = [(name, *name.split("*")) for name in names if "*" in name]
+        self._by_head: dict[str, list[tuple[str, list[str], str]]] = {}
+        for name in names:
+            head, *middle = name.split("*")
+            if middle:
+                self._by_head.setdefault(head, []).append((name, middle[:-1], middle[-1]))
 
     def offering(self, model: str) -> Iterator[str]:
         """Those that offer a model of this name."""
-        for name, head, *middle, tail in self._parts:
-            if model.startswith(head) and model.endswith(tail):
-                begin, end = len(head), len(model) - len(tail)
-                for part in middle:
-                    found = model.find(part, begin, end)
-                    begin = len(model) + 1 if found < 0 else found + len(part)
-                if begin <= end:
+        for begin in range(len(model) + 1):
+            for name, middle, tail in self._by_head.get(model[:begin], ()):
+                if model.endswith(tail) and _holds(model, middle, begin, len(model) - len(tail)):
                     yield name
+
+
+def _holds(model: str, parts: Iterable[str], begin: int, end: int) -> bool:
+    """Whether a part of a name holds these texts, one after the other."""
+    for part in parts:
+        found = model.find(part, begin, end)
+        if found < 0:
+            return False
+        begin = found + len(part)
+    return begin <= end
 
 
 def distinct(models: list[AIModel]) -> list[AIModel]:

@@ -66,14 +66,14 @@ def hostile() -> Iterator[tuple[str, Manifest]]:
     yield "misspelled settings", {"aiModels": one, "config": {"merge": merge}}
     things: list[tuple[str, object]] = [("numbers", 0.1), ("lines", "a\nb"), ("lists", [])]
     for what, value in things:
-        given = dict.fromkeys([f"p{j}" for j in range(15)], value)
+        given = dict.fromkeys([f"p{j}" for j in range(7)], value)
         yield f"many {what}", {"aiModels": [{**model, "parameters": given} for model in models()]}
     yield "deep parameters", {"aiModels": models(parameters=lambda _: nested([[]] * 2, 12))}
     yield "escapes", {"aiModels": models(parameters=lambda _: {"a": "\x01" * 240})}
     yield "almost a URL", {"aiModels": one, "config": {"merge": {"a": "a://" + ":" * 30_000}}}
     yield "one long text", {"aiModels": one, "config": {"merge": {"a": "x" * 1_400_000}}}
     yield "nothing right", {"aiModels": [{"name": [], "alias": [], "rpm": []}] * 1000}
-    yield "no models", {"aiModels": [1] * 19_000}
+    yield "no models", {"aiModels": [1] * 11_000}
     yield "unknown fields", {"aiModels": one, "junk": [None] * 1_000_000}
     secret = lambda i: {"secretRef": {"name": f"s{i}"}}  # noqa: E731
     yield "many Secrets", {"aiModels": models(credentials=secret)}

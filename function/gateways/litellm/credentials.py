@@ -20,6 +20,7 @@ without one. So these get their base as a parameter that is never empty.
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from function import names
@@ -193,6 +194,7 @@ def _public(entries: Sequence[_Entry]) -> set[str]:
     """The variables that keep LiteLLM's own names: each is one key, whoever reads it."""
     distinct = {(entry.model.provider, entry.source): entry for entry in entries}.values()
     providers_ = list({entry.model.provider: entry.provider for entry in distinct}.values())
+    with_param = with_parameters(providers_)
     keys: dict[str, set[SecretKey | None]] = {}
     for entry in distinct:
         for variable in entry.provider.variables:
@@ -203,23 +205,29 @@ def _public(entries: Sequence[_Entry]) -> set[str]:
         for variable, (key, *others) in keys.items()
         if key is not None
         and not others
-        and all(is_harmless(variable, reader, providers_) for reader in providers_)
+        and all(is_harmless(variable, reader, with_param) for reader in providers_)
     }
 
 
-def is_harmless(variable: str, reader: Provider, offered: Iterable[Provider]) -> bool:
+def with_parameters(offered: Iterable[Provider]) -> frozenset[str]:
+    """The variables that a parameter stands for with one of the providers of a router.
+
+    They need not have LiteLLM's own names, so only their owners may see them.
+    """
+    return frozenset(chain.from_iterable(provider.params for provider in offered))
+
+
+def is_harmless(variable: str, reader: Provider, with_param: Container[str]) -> bool:
     """Whether a provider may see a variable under LiteLLM's own name.
 
     Args:
         variable: the name.
         reader: the provider: it owns the variable, or is known not to read it.
-        offered: all providers of the router. If a parameter stands for the variable with one of
-            them, it need not have that name, and only its owners may see it.
+        with_param: the variables that a parameter stands for.
     """
     if variable in reader.variables:
         return True
-    has_param = any(variable in provider.params for provider in offered)
-    return not has_param and not reader.may_read(variable)
+    return variable not in with_param and not reader.may_read(variable)
 
 
 def _check_base(entry: _Entry, given: Mapping[str, bool]) -> None:

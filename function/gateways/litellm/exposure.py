@@ -131,11 +131,12 @@ def _check_own_names(
     named = [name for name, own in wired.items() if name == own]
     if not named:
         return
-    offered = {id(p): p for p in (providers.find(entry.model.provider) for entry in entries)}
+    offered = {entry.model.provider for entry in entries}
+    with_param = credentials.with_parameters(map(providers.find, offered))
     readers = {id(item.provider): i for i, item in enumerate(items)}
     for name in named:
         for i in readers.values():
-            if not credentials.is_harmless(name, items[i].provider, offered.values()):
+            if not credentials.is_harmless(name, items[i].provider, with_param):
                 raise _exposed(
                     f"/model_list/{i}/litellm_params/model",
                     f"must not be of another provider, which could read {name}: offer it in "
