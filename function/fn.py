@@ -1,7 +1,9 @@
 """The gRPC shell: a request's protobuf to plain values, the core's answer to a response."""
 
+import asyncio
 import traceback
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from crossplane.function import logging, response
@@ -29,6 +31,9 @@ STATUS = {
 SEVERITY = {"Warning": fnv1.SEVERITY_WARNING, "Normal": fnv1.SEVERITY_NORMAL}
 """A result's severity in protobuf."""
 
+LARGE_BYTES: Final = 128 * 1024
+"""From which size a request is answered beside the others, which do not wait for it."""
+
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 """How large a message Crossplane takes: the default of its gRPC client."""
 
@@ -46,7 +51,9 @@ _DEFECT: Final = (
 class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
     """Runs the function. Any number of calls may run at once.
 
-    It has no state but what it keeps to be faster: the answers are the same without that.
+    Attributes:
+        log: the SDK's logger.
+        kept: what is kept between calls. The answers are the same without it.
     """
 
     def __init__(self, keep_bytes: int = DEFAULT_BYTES) -> None:
@@ -57,7 +64,9 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         """
         self.log = logging.get_logger()
         shared = [text for gateway in GATEWAYS.values() for text in gateway.shared_texts()]
-        self._kept = Kept(keep_bytes, shared)
+        self.kept = Kept(keep_bytes, shared)
+        # One thread: several would only slow each other down, and with them the small ones.
+        self._large = ThreadPoolExecutor(1, "large-requests")
 
     async def RunFunction(
         self, req: fnv1.RunFunctionRequest, _: object
@@ -66,22 +75,31 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
 
         A defect must not cost a user his gateway.
         """
+        return fnv1.RunFunctionResponse.FromString(await self.respond(req))
+
+    async def respond(self, req: fnv1.RunFunctionRequest) -> bytes:
+        """The same, serialized: a server need not write again what is kept in that form."""
         self.log.debug("Running function", tag=req.meta.tag)
         digest = structs.digest(req)
-        if (data := self._kept.answer(digest)) is not None:
-            return fnv1.RunFunctionResponse.FromString(data)
-        answer, rsp = self._answer(req)
+        if (kept := self.kept.answer(digest)) is not None:
+            return kept
+        if req.ByteSize() > LARGE_BYTES:
+            loop = asyncio.get_running_loop()
+            answer, rsp = await loop.run_in_executor(self._large, self._answer, req)
+        else:
+            answer, rsp = self._answer(req)
+        data = rsp.SerializeToString()
         if answer.refusal is None and answer.repeatable:
-            self._kept.keep_answer(digest, rsp.SerializeToString())
-        return rsp
+            self.kept.keep_answer(digest, data)
+        return data
 
     def _answer(self, req: fnv1.RunFunctionRequest) -> tuple[Response, fnv1.RunFunctionResponse]:
         log = self.log.bind(tag=req.meta.tag)
         request = Request()
         try:
-            request = read_request(req, self._kept)
+            request = read_request(req, self.kept)
             log = log.bind(router=router.title(request.composite))
-            answer = compose(request, self._kept)
+            answer = compose(request, self.kept)
             rsp = write_response(req, answer)
             if (size := rsp.ByteSize()) > MAX_RESPONSE_BYTES:
                 answer = report.refused(request, _too_large(size))
@@ -99,14 +117,15 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
             log.info("Refused", reason=answer.refusal.reason)
         return answer, rsp
 
-    def undecodable(self) -> fnv1.RunFunctionResponse:
+    def undecodable(self) -> bytes:
         """Answers a request that is nested too deep for protobuf, or is none at all.
 
         A gRPC error instead would be shown by no condition.
         """
         refusal = bounds.too_deep()
         self.log.info("Refused", reason=refusal.reason)
-        return write_response(fnv1.RunFunctionRequest(), report.refused(Request(), refusal))
+        rsp = write_response(fnv1.RunFunctionRequest(), report.refused(Request(), refusal))
+        return rsp.SerializeToString()
 
 
 def _too_large(size: int) -> Refused:

@@ -12,8 +12,8 @@ nothing has changed. So two things are kept:
   changes, only those that are new are read, checked and written.
 
 Digests are those of serialized bytes, never of Python values, among which `1 == True == 1.0`. What
-was used longest ago goes first. Answers and plans each have half of one budget, so that the plans,
-which are larger and needed less often, do not displace the answers.
+was used longest ago goes first. One budget in bytes bounds all of it; a third of it is for answers,
+so that the plans, which are larger and needed less often, do not displace them.
 
 Kept answers and manifests may hold a generated master key: nothing of them is ever shown.
 """
@@ -29,13 +29,16 @@ from function.api.bounds import Known
 from function.call import Request
 from function.gateways.base import Plan
 
-DEFAULT_BYTES: Final = 10 * 1024 * 1024
-"""How much is kept by default: the answers of some 300 routers of ten models."""
+DEFAULT_BYTES: Final = 9 * 1024 * 1024
+"""How much is kept by default: the answers of 270 routers of ten models, or the plan of one router
+of a thousand."""
 
-# What Python takes beside the bytes themselves, as `tracemalloc` counts it; a test compares.
-_ANSWER_BYTES: Final = 800
-_PLAN_BYTES: Final = 60_000
-_PLAN_BYTES_PER_BYTE: Final = 20
+# What Python takes, as `tracemalloc` counts it; a test compares.
+_ANSWER_BYTES: Final = 500
+_PLAN_BYTES: Final = 57_000
+_ENTRY_BYTES: Final = 4_300
+_BYTES_PER_BYTE: Final = 9
+"""How many bytes a byte of the request becomes, most of them in small objects."""
 
 KeyT = TypeVar("KeyT")
 ItemT = TypeVar("ItemT")
@@ -51,10 +54,20 @@ class Kept:
             most: how many bytes all that is kept may take.
             shared_texts: texts that stand in many answers, of which one copy is enough.
         """
-        self._answers = LRUCache[bytes, _Answer](most // 2, getsizeof=_size_of_answer)
-        self._plans = LRUCache[tuple[str, ...], _Planned](most // 2, getsizeof=_size_of_plan)
+        self._answers = LRUCache[bytes, _Answer](most // 3, getsizeof=_size_of_answer)
+        self._plans = LRUCache[tuple[str, ...], _Planned](most * 2 // 3, getsizeof=_size_of_plan)
         self._texts = tuple(text.encode() for text in shared_texts)
         self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """How many bytes all that is kept takes."""
+        return int(self._answers.currsize + self._plans.currsize)
+
+    @property
+    def routers(self) -> int:
+        """Of how many routers plans are kept."""
+        return len(self._plans)
 
     def answer(self, digest: bytes) -> bytes | None:
         """The answer to a request with this digest, if it is kept."""
@@ -118,7 +131,7 @@ def _size_of_answer(answer: _Answer) -> int:
 
 
 def _size_of_plan(planned: _Planned) -> int:
-    return _PLAN_BYTES + _PLAN_BYTES_PER_BYTE * planned.size
+    return _PLAN_BYTES + _ENTRY_BYTES * len(planned.entries) + _BYTES_PER_BYTE * planned.size
 
 
 def _put(cache: LRUCache[KeyT, ItemT], key: KeyT, item: ItemT) -> None:

@@ -11,6 +11,7 @@ from crossplane.function import logging
 from function import fn, server
 from function.__version__ import __version__
 from function.errors import OutputError, StartError, UnknownField
+from function.kept import DEFAULT_BYTES
 from function.offline import explain, fields, inputs, manifests, output, render
 from function.offline.problems import Problem, in_order
 
@@ -26,6 +27,14 @@ def cli() -> None:
 
 @cli.command()
 @sdk.standard_options
+@click.option(
+    "--cache-size",
+    type=click.IntRange(min=0),
+    default=DEFAULT_BYTES // _MEGABYTE,
+    show_default=True,
+    envvar="CACHE_SIZE",
+    help="How many MiB to keep from one call for the next ones. 0 keeps nothing.",
+)
 def serve(  # noqa: PLR0913  # The SDK's standard flags.
     *,
     debug: bool,
@@ -34,6 +43,7 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
     insecure: bool,
     max_recv_message_size: int,
     max_send_message_size: int | None,
+    cache_size: int,
 ) -> None:
     """Run the function's gRPC server, for Crossplane to call."""
     logging.configure(level=logging.Level.DEBUG if debug else logging.Level.INFO)
@@ -50,7 +60,12 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
     )
     try:
         asyncio.run(
-            server.serve(fn.FunctionRunner(), address, certificates=certificates, options=options)
+            server.serve(
+                fn.FunctionRunner(cache_size * _MEGABYTE),
+                address,
+                certificates=certificates,
+                options=options,
+            )
         )
     except StartError as error:
         raise click.ClickException(str(error)) from None

@@ -44,6 +44,15 @@ ROUTERS = (
 )
 """The examples that are ModelRouters; each renders to a golden file."""
 
+KUBERNETES_OWN = frozenset(
+    f"deployment.{field}"
+    for field in (
+        *("affinity", "dnsConfig", "hostAliases", "tolerations", "topologySpreadConstraints"),
+        *("volumes", "volumeMounts"),
+    )
+)
+"""Structures of Kubernetes' own, whose fields the reference in README.md leaves out."""
+
 HEADER = "# Generated from package/configuration/definition.yaml by: python -m tests.generate\n"
 
 
@@ -170,14 +179,16 @@ def _fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]
             _type(field) + required,
             field["description"].replace("|", "\\|").replace("<", "&lt;"),
         )
-        if field["type"] == "array":
+        if here in KUBERNETES_OWN:
+            continue
+        if field.get("type") == "array":
             yield from _fields(field["items"], f"{here}[]")
         else:
             yield from _fields(field, here)
 
 
 def _type(field: dict[str, Any]) -> str:
-    kind: str = field["type"]
+    kind: str = field.get("type", "integer or string")
     if kind == "array":
         kind = f"list of {field['items']['type']}s"
     elif "additionalProperties" in field:

@@ -132,14 +132,17 @@ def test_a_credential_in_a_field_that_refuses_it_is_not_repeated(api: Client, pa
     assert refusals > 40
 
 
-def test_type_and_port_are_the_only_defaults(api: Client) -> None:
-    created = api.create(case_router({"spec": {"deployment": {}}}), dry_run=True)
+def test_type_port_and_the_kind_of_failure_are_the_only_defaults(api: Client) -> None:
+    fallback = {"model": "*", "to": ["openai/gpt-4o"]}
+    given = {"deployment": {}, "routing": {"fallbacks": [fallback]}}
+    created = api.create(case_router({"spec": given}), dry_run=True)
     spec = {key: value for key, value in created["spec"].items() if key not in names.MACHINERY}
     assert spec == {
         "type": "litellm",
         "port": 4000,
         "aiModels": [{"name": "openai/gpt-4o"}],
         "deployment": {},
+        "routing": {"fallbacks": [{**fallback, "when": "Failure"}]},
     }
 
 
@@ -160,6 +163,18 @@ def test_the_type_never_changes(api: Client) -> None:
 def test_an_unknown_field_is_refused_as_kubectl_asks_for(api: Client) -> None:
     with pytest.raises(ApiError, match=r'unknown field "spec.prot"'):
         api.create(case_router({"spec": {"prot": 1}}), dry_run=True)
+
+
+def test_a_host_path_is_refused_by_every_client(api: Client) -> None:
+    """To kubectl it is an unknown field; where it is pruned, the volume has no source."""
+    volume = {"name": "v", "hostPath": {"path": "/"}}
+    manifest = case_router({"spec": {"deployment": {"volumes": [volume]}}})
+    with pytest.raises(ApiError, match=r'unknown field "spec.deployment.volumes\[0\].hostPath"'):
+        api.create(manifest, dry_run=True)
+    with pytest.raises(ApiError, match="a volume must have exactly one source"):
+        api.create(manifest, dry_run=True, strict=False)
+    with pytest.raises(Refused, match="a volume must have exactly one source"):
+        routers.read(Request(manifest))
 
 
 def largest(count: int = 1000) -> Manifest:
@@ -327,8 +342,8 @@ def test_the_pods_meet_the_restricted_standard(
     pod = pod_of(composed[names.RESOURCE_DEPLOYMENT])
     created = apiserver.create(pod, dry_run=True)
     container = created["spec"]["containers"][0]
-    named = "serviceAccountName" in pod["spec"]
-    assert created["spec"]["automountServiceAccountToken"] is named
+    asked = pod["spec"].get("serviceAccountName") == "sa"  # Of the router that sets every field.
+    assert created["spec"]["automountServiceAccountToken"] is asked
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     del pod["spec"]["securityContext"]
     with pytest.raises(ApiError, match='violates PodSecurity "restricted'):

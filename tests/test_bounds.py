@@ -21,7 +21,7 @@ from function.gateways.litellm import known_keys, providers
 from function.guesses import Guesser
 from function.observed.secret_values import MAX_SECRETS
 from function.report import status
-from tests import benchmark
+from tests.benchmark import hostile
 from tests.support.processes import running
 from tests.support.world import World, router
 
@@ -115,7 +115,7 @@ def test_a_spec_that_holds_too_much_is_refused_in_one_sentence(
     answer = compose(Request(router(**spec)))
     assert answer.refusal is not None
     assert (answer.refusal.reason, answer.refusal.message) == (names.REASON_INVALID_SPEC, sentence)
-    assert fatal(run(benchmark.request(spec))) == (names.REASON_INVALID_SPEC, sentence)
+    assert fatal(run(hostile.request(spec))) == (names.REASON_INVALID_SPEC, sentence)
 
 
 FITS: list[Manifest] = [
@@ -129,11 +129,11 @@ FITS: list[Manifest] = [
 
 @pytest.mark.parametrize("spec", FITS)
 def test_what_just_fits_is_composed(spec: Manifest) -> None:
-    assert fatal(run(benchmark.request(spec))) is None
+    assert fatal(run(hostile.request(spec))) is None
 
 
 def test_an_input_that_holds_too_much_is_refused() -> None:
-    req = benchmark.request({"aiModels": ONE})
+    req = hostile.request({"aiModels": ONE})
     req.input.update({"metadata": {"a": [1] * 1000}})
     assert fatal(run(req)) == (
         names.REASON_INVALID_INPUT,
@@ -165,14 +165,14 @@ def test_a_deployment_that_etcd_could_not_keep_is_refused() -> None:
     assert refusal.reason == names.REASON_DEPLOYMENT_TOO_LARGE
     assert re.fullmatch(
         r"Deployment 'gw' would have 55\d{4} bytes, but at most 524288 are allowed: use shorter "
-        r"values in spec\.deployment\.env, or take credentials from fewer Secrets\.",
+        r"values in spec\.deployment, or take credentials from fewer Secrets\.",
         refusal.message,
     )
     assert World(router(deployment={"env": env[:40]})).reconcile().refusal is None
 
 
 def test_a_response_that_crossplane_could_not_take_is_refused() -> None:
-    req = benchmark.request({"aiModels": ONE})
+    req = hostile.request({"aiModels": ONE})
     req.desired.resources["other"].resource.update({"data": {"a": "x" * fn.MAX_RESPONSE_BYTES}})
     rsp = run(req)
     found = fatal(rsp)
@@ -189,7 +189,7 @@ def test_the_largest_response_is_far_from_what_crossplane_takes() -> None:
         ],
         "deployment": {"env": [{"name": f"V{i}", "value": "x" * 4000} for i in range(120)]},
     }
-    rsp = run(benchmark.request(spec))
+    rsp = run(hostile.request(spec))
     assert fatal(rsp) is None
     assert 1_000_000 < rsp.ByteSize() < fn.MAX_RESPONSE_BYTES / 2
 
@@ -223,7 +223,7 @@ def test_messages_stay_short_whatever_the_names() -> None:
 
 def test_a_long_key_is_cut_in_a_message() -> None:
     labels = {"x" * 100_000 + "\n": "v"}
-    found = fatal(run(benchmark.request({"aiModels": ONE, "commonMetadata": {"labels": labels}})))
+    found = fatal(run(hostile.request({"aiModels": ONE, "commonMetadata": {"labels": labels}})))
     assert found is not None
     assert len(found[1]) < 1024
     assert "\n" not in found[1]
@@ -266,7 +266,7 @@ def test_what_is_nested_too_deep_gets_a_condition(
 
 def _serialized(levels: int) -> bytes:
     """A request with an override of so many levels, as Crossplane sends it."""
-    req = benchmark.request({"aiModels": ONE, "config": {"merge": {"a": 1}}})
+    req = hostile.request({"aiModels": ONE, "config": {"merge": {"a": 1}}})
     value = req.observed.composite.resource.fields["spec"].struct_value
     value = value.fields["config"].struct_value.fields["merge"].struct_value
     for _ in range(levels - 1):
@@ -279,7 +279,7 @@ def test_the_clients_of_v1_are_those_of_the_sdk() -> None:
     """Guards the test above, which calls by a path of its own."""
     with running("--insecure") as (_, address), grpc.insecure_channel(address) as channel:
         stub = grpcv1.FunctionRunnerServiceStub(channel)
-        req = benchmark.request({"aiModels": ONE})
+        req = hostile.request({"aiModels": ONE})
         assert fatal(stub.RunFunction(req, timeout=20, wait_for_ready=True)) is None
 
 
@@ -288,7 +288,7 @@ def test_the_clients_of_v1_are_those_of_the_sdk() -> None:
 
 def _cost(spec: Manifest) -> int:
     """How many functions a call for a router runs: the same at each time, on any machine."""
-    runner, req = fn.FunctionRunner(), benchmark.request(spec)
+    runner, req = fn.FunctionRunner(), hostile.request(spec)
     count = 0
 
     def count_call(_frame: object, event: str, _argument: object) -> None:
@@ -306,13 +306,13 @@ def _cost(spec: Manifest) -> int:
     return count
 
 
-HOSTILE = dict(benchmark.hostile())
+HOSTILE = dict(hostile.hostile())
 
 
 @pytest.fixture(scope="module")
 def plain() -> int:
     """What a call for a plain router of 1,000 models costs."""
-    (_, spec), *_ = benchmark.specs(1000)
+    (_, spec), *_ = hostile.specs(1000)
     _cost(spec)  # Loads the tables.
     return _cost(spec)
 
@@ -324,9 +324,9 @@ def test_no_router_costs_much_more_than_a_plain_one_of_1000_models(what: str, pl
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_no_router_takes_much_memory(what: str) -> None:
-    req = benchmark.request(HOSTILE[what])
+    req = hostile.request(HOSTILE[what])
     runner = fn.FunctionRunner()
-    asyncio.run(runner.RunFunction(benchmark.request({"aiModels": ONE}), None))
+    asyncio.run(runner.RunFunction(hostile.request({"aiModels": ONE}), None))
     tracemalloc.start()
     try:
         asyncio.run(runner.RunFunction(req, None))

@@ -325,7 +325,8 @@ def test_what_aliases_stand_for_is_written_out(read: Reader) -> None:
 @MANY
 @given(found=OBJECTS)
 def test_litellm_reads_what_is_configured(found: Manifest) -> None:
-    items = [Item({**found, "model_name": "a"})]
+    params = {**found, "model": "openai/a"}
+    items = [Item({"model_name": "a", "litellm_params": params, "model_info": found})]
     text = config.files({**found, "model_list": []}, items)["config.yaml"]
     assert same(yaml.safe_load(text), {**found, "model_list": [items[0].manifest]})
 

@@ -63,6 +63,12 @@ CHOICES: dict[str, str] = {
     "limits.cpu": "limits.memory",
     "Failure": "ContentPolicy",
     "ContextWindow": "ContentPolicy",
+    "In": "NotIn",
+    "ScheduleAnyway": "DoNotSchedule",
+    "ReadWriteOnce": "ReadOnlyMany",
+    "10.0.0.10": "2001:db8::1",
+    "10Gi": "20Gi",
+    "50%": "60%",
 }
 """Another value of a field that takes only some, by the value that the case with everything has."""
 

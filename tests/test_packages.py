@@ -140,11 +140,22 @@ CROSSPLANES_OWN = {"ConfigMap", "Deployment", "Secret", "Service", "ServiceAccou
 """The kinds that Crossplane's own role lets it compose."""
 
 
-def test_the_role_grants_what_is_composed_and_nothing_before() -> None:
+VERBS = {"get", "list", "watch", "create", "update", "patch", "delete"}
+"""What Crossplane does with a composed object."""
+
+
+def test_the_role_grants_what_is_composed_and_nothing_more() -> None:
     role = yaml.safe_load((PACKAGE / "rbac.yaml").read_text())
-    granted = {resource for rule in role["rules"] for resource in rule["resources"]}
-    composed = {kind.kind for kind in KINDS.values()} - CROSSPLANES_OWN
-    assert granted == {f"{kind.lower()}s" for kind in composed}
+    granted = {
+        (group, resource): set(rule["verbs"])
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    composed = [kind for kind in KINDS.values() if kind.kind not in CROSSPLANES_OWN]
+    assert granted == {
+        (kind.api_version.rpartition("/")[0], f"{kind.kind.lower()}s"): VERBS for kind in composed
+    }
 
 
 def test_the_names_in_the_code_are_those_of_the_packages() -> None:

@@ -199,7 +199,7 @@ def test_no_provider_reads_a_variable_that_is_not_meant_for_it(spec: Manifest) -
     assume(read_by)
     for model, provider, variable in read_by:
         assert variable in provider.variables
-        source = credentials.source_of(model, parsed)
+        source = credentials.source_of(model.credentials, parsed)
         assert source is not None
         key = source.key(variable)
         assert (environment[variable]["name"], environment[variable]["key"]) == key

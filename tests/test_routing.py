@@ -154,6 +154,11 @@ def plain(up: Providers) -> Iterator[Gateway]:
         entry("my/*", up.healthy, name="openai/*"),
         entry("openai/*", up.healthy, name="openai/*"),
         entry(
+            "mapped",
+            up.healthy,
+            credentials={"secretRef": {"keys": {"OPENAI_API_KEY": "MISTRAL_API_KEY"}}},
+        ),
+        entry(
             "verbatim",
             up.healthy,
             parameters={
@@ -447,6 +452,19 @@ def test_parameters_reach_the_provider_as_they_are(plain: Gateway, up: Providers
     assert call.headers["x-team"] == "a"
     assert call.headers["x-api-key"] == support.KEYS["UNUSED_API_KEY"]
     assert not {"cooldown_time", "num_retries", "weight", "rpm"} & call.body.keys()
+
+
+@pytest.mark.parametrize(
+    ("model", "key"), [("mapped", "MISTRAL_API_KEY"), ("lone", "OPENAI_API_KEY")]
+)
+def test_a_provider_gets_the_key_that_its_entry_names(
+    plain: Gateway, up: Providers, model: str, key: str
+) -> None:
+    """Two keys of one Secret, for the same variable of LiteLLM's."""
+    up.failing.status = OK
+    assert plain.chat(model)[0] == OK
+    upstream = up.healthy if model == "mapped" else up.failing
+    assert upstream.calls[-1].headers["authorization"] == f"Bearer {support.KEYS[key]}"
 
 
 def test_info_is_shown_as_it_is(plain: Gateway) -> None:

@@ -1,154 +1,33 @@
 """How the gateway's pods run, in fields with Kubernetes' own names and meanings."""
 
-import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from function.api import literals
+from function.api.dns import DnsConfig, HostAlias
+from function.api.environment import EnvFromSource, EnvVar
 from function.api.fields import (
     HUGE_PAGES,
-    PAGE_SIZE,
-    QUALIFIED_NAME,
+    PRINTABLE,
     WHOLE,
-    AnnotationValue,
     Image,
-    LabelValue,
-    MetadataKey,
+    Labels,
     ObjectName,
     Quantities,
-    Text,
-    VariableName,
     amount,
     map_key,
 )
-from function.api.secret_refs import SecretKeyRef
-from function.api.validation import Model, Rule, refuse, without_nulls
+from function.api.scheduling import Affinity, Toleration, TopologySpreads
+from function.api.validation import Model, refuse
+from function.api.volumes import Volume, VolumeMount
+
+MIN_GRACE_SECONDS: Final = 30
+"""The shortest grace period: a pod that stops still gets calls for some of them."""
 
 _OVERCOMMITTED: Final = ("cpu", "memory", "ephemeral-storage")
 """The resources whose request may be lower than their limit."""
 
 _MAX_WHOLE: Final = 2**63 - 1
-
-_REPLACED: Final = re.compile(
-    r"(kubernetes\.io/config\.mirror|scheduler\.alpha\.kubernetes\.io/tolerations|"
-    r"(container\.)?(seccomp|apparmor)\.security\.(alpha|beta)\.kubernetes\.io/.*)"
-)
-_DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
-_SOURCE_RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
-_INT32: Final = re.compile(r"0|-?[1-9][0-9]{0,8}")
-
-
-class KeySelector(SecretKeyRef):
-    """A key of a Secret or ConfigMap that may be optional."""
-
-    optional: bool | None = None
-
-
-class FieldRef(Model):
-    """A field of the pod."""
-
-    field_path: Annotated[
-        str,
-        # So that the prefix of a label's or annotation's key is not too long.
-        Field(min_length=1, max_length=272),
-        Rule(
-            r"(metadata\.(name|namespace|uid)|spec\.(nodeName|serviceAccountName)|"
-            r"status\.(hostIPs?|podIPs?)|"
-            rf"metadata\.(labels|annotations)\['{QUALIFIED_NAME}'\])",
-            "a field of the pod must be one of metadata.name, metadata.namespace, metadata.uid, "
-            "metadata.labels['key'], metadata.annotations['key'], spec.nodeName, "
-            "spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP and "
-            "status.podIPs",
-        ),
-    ]
-
-
-class ResourceFieldRef(Model):
-    """A resource of the container."""
-
-    resource: Annotated[
-        str,
-        Field(min_length=1, max_length=128),
-        Rule(
-            r"(limits|requests)\.(cpu|memory|ephemeral-storage|"
-            rf"{HUGE_PAGES}{PAGE_SIZE})",
-            "a resource of the container must be limits. or requests. with cpu, memory, "
-            "ephemeral-storage or huge pages, such as limits.memory",
-        ),
-    ]
-
-
-class EnvVarSource(Model):
-    """The source of a variable's value; exactly one."""
-
-    secret_key_ref: KeySelector | None = None
-    config_map_key_ref: KeySelector | None = None
-    field_ref: FieldRef | None = None
-    resource_field_ref: ResourceFieldRef | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "EnvVarSource":
-        if len(self.model_fields_set) != 1:
-            raise refuse(
-                f"has {len(self.model_fields_set)} sources: set exactly one of secretKeyRef, "
-                "configMapKeyRef, fieldRef and resourceFieldRef"
-            )
-        return self
-
-
-class EnvVar(Model):
-    """An environment variable of the container."""
-
-    name: VariableName
-    value: Text | None = None
-    value_from: EnvVarSource | None = None
-
-    @model_validator(mode="after")
-    def _one_of(self) -> "EnvVar":
-        if self.value is not None and self.value_from is not None:
-            raise refuse("an env entry must not set both value and valueFrom")
-        match literals.of_variable(self.name, self.value or ""):
-            case "name":
-                raise refuse(
-                    "an env entry named like a credential must take it from a Secret: use "
-                    "valueFrom.secretKeyRef instead of value"
-                )
-            case "value":
-                raise refuse(
-                    "the value of an env entry must not hold a credential: take it from a Secret "
-                    "with valueFrom.secretKeyRef, and refer to it as $(NAME) inside another value"
-                )
-        return self
-
-    @property
-    def is_always_set(self) -> bool:
-        """Whether a running container has a value for it: a missing label is an empty one."""
-        if self.value_from is None:
-            return bool(self.value)
-        ref = self.value_from.secret_key_ref or self.value_from.config_map_key_ref
-        return ref is not None and not ref.optional
-
-
-class EnvSource(Model):
-    """A Secret or ConfigMap of which all keys become variables."""
-
-    name: ObjectName
-    optional: bool | None = None
-
-
-class EnvFromSource(Model):
-    """A Secret or a ConfigMap, and the prefix of its variables."""
-
-    prefix: VariableName | None = None
-    secret_ref: EnvSource | None = None
-    config_map_ref: EnvSource | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "EnvFromSource":
-        if (self.secret_ref is None) == (self.config_map_ref is None):
-            raise refuse("an envFrom entry must set exactly one of secretRef and configMapRef")
-        return self
 
 
 class Resources(Model):
@@ -201,52 +80,53 @@ def _is_whole(resource: str, quantity: int | str) -> bool:
     return amount(quantity) % amount(size) == 0
 
 
+class PullSecret(Model):
+    """A Secret with which the image is pulled."""
+
+    name: ObjectName
+
+
+Argument = Annotated[str, Field(min_length=1, max_length=1024), PRINTABLE]
+
+
 class Deployment(Model):
     """How the gateway's pods run."""
 
     image: Image | None = None
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    image_pull_secrets: Annotated[list[PullSecret], Field(max_length=16), map_key("name")] = []
+    extra_args: Annotated[list[Argument], Field(max_length=32)] = []
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = None
     resources: Resources | None = None
     env: Annotated[list[EnvVar], Field(max_length=128), map_key("name")] = []
     env_from: Annotated[list[EnvFromSource], Field(max_length=16)] = []
+    volumes: Annotated[list[Volume], Field(max_length=16), map_key("name")] = []
+    volume_mounts: Annotated[list[VolumeMount], Field(max_length=16), map_key("mount_path")] = []
     service_account_name: ObjectName | None = None
-
-
-class Metadata(Model):
-    """Labels and annotations, of the pods at least."""
-
-    labels: Annotated[
-        dict[MetadataKey, LabelValue], Field(max_length=32), BeforeValidator(without_nulls)
-    ] = {}
-    annotations: Annotated[
-        dict[MetadataKey, AnnotationValue],
-        Field(max_length=32),
-        BeforeValidator(without_nulls),
-    ] = {}
+    automount_service_account_token: bool | None = None
+    node_selector: Labels | None = None
+    tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
+    affinity: Affinity | None = None
+    topology_spread_constraints: TopologySpreads | None = None
+    priority_class_name: ObjectName | None = None
+    termination_grace_period_seconds: (
+        Annotated[int, Field(ge=MIN_GRACE_SECONDS, le=7200)] | None
+    ) = None
+    host_aliases: Annotated[list[HostAlias], Field(max_length=16), map_key("ip")] = []
+    dns_policy: Literal["ClusterFirst", "Default", "None"] | None = None
+    dns_config: DnsConfig | None = None
 
     @model_validator(mode="after")
-    def _known_of_pods(self) -> "Metadata":
-        """Rejects annotations that the API server takes for more than notes."""
-        if any(_REPLACED.fullmatch(key) for key in self.annotations):
-            raise refuse(
-                "annotations must not set what Kubernetes has other fields for: seccomp, AppArmor, "
-                "tolerations and static pods"
-            )
-        if not _INT32.fullmatch(self.annotations.get(_DELETION_COST, "0")):
-            raise refuse(
-                f"the annotation {_DELETION_COST} must be a whole number of at most nine digits"
-            )
+    def _mounted_volumes(self) -> "Deployment":
+        names = {volume.name for volume in self.volumes}
+        if any(mount.name not in names for mount in self.volume_mounts):
+            raise refuse("a mount must name one of volumes: add the volume, or fix the name")
         return self
 
-
-class CommonMetadata(Metadata):
-    """Labels and annotations of the composed objects and the pods."""
-
     @model_validator(mode="after")
-    def _known_of_services(self) -> "CommonMetadata":
-        if _SOURCE_RANGES in self.annotations:
-            raise refuse(
-                f"the annotation {_SOURCE_RANGES} must not be set: the gateway's Service has no "
-                "load balancer"
-            )
+    def _name_servers(self) -> "Deployment":
+        if self.dns_policy == "None" and (
+            self.dns_config is None or not self.dns_config.nameservers
+        ):
+            raise refuse("dnsPolicy None needs at least one of dnsConfig.nameservers")
         return self

@@ -1,5 +1,6 @@
 """Types that several fields of the API share."""
 
+import ipaddress
 import re
 from contextlib import suppress
 from decimal import Decimal
@@ -96,6 +97,18 @@ def _printable(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    """Rejects what is no IP address, or one in a form that Kubernetes warns of."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(value)
+        if "%" not in value and getattr(address, "ipv4_mapped", None) is None:
+            return value
+    raise refuse("an IP address must be of the form 10.0.0.1 or 2001:db8::1")
+
+
+PRINTABLE: Final = AfterValidator(_printable)
+
+
 def _in_bytes(value: str) -> str:
     if len(value.encode(errors="surrogatepass")) > MAX_ANNOTATION:
         raise refuse(
@@ -171,28 +184,23 @@ ResourceName = Annotated[
     ),
     AfterValidator(_extended_name),
 ]
+Quantity = Annotated[int | str, PlainValidator(_quantity), WithJsonSchema({"x-quantity": True})]
 Quantities = Annotated[
-    dict[
-        ResourceName,
-        Annotated[int | str, PlainValidator(_quantity), WithJsonSchema({"x-quantity": True})],
-    ],
-    Field(max_length=16),
-    BeforeValidator(without_nulls),
+    dict[ResourceName, Quantity], Field(max_length=16), BeforeValidator(without_nulls)
 ]
 OpenObject = Annotated[dict[str, Any], Field(max_length=64)]
 """An object with any content, passed on unchanged: nulls and the types of numbers are kept."""
 Limit = Annotated[int, Field(ge=1, le=2147483647)]
 Retries = Annotated[int, Field(ge=0, le=10)]
-MetadataKey = Annotated[
-    str,
-    Rule(
-        QUALIFIED_NAME,
-        "a key must be [prefix/]name, with a domain of at most 253 characters as the prefix, and "
-        "at most 63 letters, digits, '-', '_' and '.' as the name, which begins and ends with a "
-        "letter or digit",
-    ),
-    AfterValidator(_short_prefix),
-]
+_KEY: Final = Rule(
+    QUALIFIED_NAME,
+    "a key must be [prefix/]name, with a domain of at most 253 characters as the prefix, and at "
+    "most 63 letters, digits, '-', '_' and '.' as the name, which begins and ends with a letter or "
+    "digit",
+)
+MetadataKey = Annotated[str, _KEY, AfterValidator(_short_prefix)]
+LabelKey = Annotated[str, Field(min_length=1, max_length=253), _KEY]
+"""The key of a label as a value, of which no prefix can be too long."""
 LabelValue = Annotated[
     str,
     Field(max_length=63),
@@ -202,10 +210,34 @@ LabelValue = Annotated[
         "with a letter or digit",
     ),
 ]
+Labels = Annotated[
+    dict[MetadataKey, LabelValue], Field(max_length=32), BeforeValidator(without_nulls)
+]
 AnnotationValue = Annotated[
     str,
     Field(max_length=MAX_ANNOTATION),
     AfterValidator(_in_bytes),
-    AfterValidator(_printable),
+    PRINTABLE,
 ]
-Text = Annotated[str, Field(max_length=32768), AfterValidator(_printable)]
+Annotations = Annotated[
+    dict[MetadataKey, AnnotationValue], Field(max_length=32), BeforeValidator(without_nulls)
+]
+Text = Annotated[str, Field(max_length=32768), PRINTABLE]
+Word = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    Rule(r"[!-~]+", "the name of an option must be printable ASCII without spaces"),
+]
+Line = Annotated[
+    str, Field(max_length=256), Rule(r"[ -~]*", "a value must be printable ASCII on one line")
+]
+Address = Annotated[str, Field(min_length=2, max_length=45), AfterValidator(_address)]
+DomainName = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    Rule(
+        DOMAIN,
+        "a domain name must be lower-case letters, digits, '-' and '.', and every part between "
+        "dots must begin and end with a letter or digit",
+    ),
+]

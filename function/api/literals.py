@@ -15,6 +15,12 @@ from function.text import shorten
 REFERENCE: Final = "os.environ/"
 """LiteLLM's prefix for the name of a variable, in any value of its configuration."""
 
+_REMEDY: Final = (
+    "keep it in a Secret, read it into a variable with deployment.env, and write os.environ/ with "
+    "the variable's name instead"
+)
+"""What to do instead of writing a credential into LiteLLM's configuration."""
+
 _MAX_JSON: Final = 65536
 """The longest text that is read as JSON, in characters."""
 
@@ -70,18 +76,16 @@ class _Item(NamedTuple):
     is_schema: bool = False
 
 
-def check(value: Any, path: str) -> None:  # noqa: ANN401  # Any JSON.
+def check(value: Any, path: str, remedy: str = _REMEDY) -> None:  # noqa: ANN401  # Any JSON.
     """Rejects a value that contains a credential, naming the path of the first but not its value.
 
     Args:
         value: any JSON.
         path: its path from the object that is checked.
+        remedy: what to do instead.
     """
     for found in _find(value, (None, path)):
-        raise refuse(
-            f"{shorten(_shown(found))} is a literal credential: keep it in a Secret, read it into "
-            "a variable with deployment.env, and write os.environ/ with the variable's name instead"
-        )
+        raise refuse(f"{shorten(_shown(found))} is a literal credential: {remedy}")
 
 
 def of_variable(name: str, value: str) -> str | None:

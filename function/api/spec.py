@@ -13,9 +13,17 @@ keeps fields of its own under `spec`.
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
-from function.api.deployment import CommonMetadata, Deployment, Metadata
+from function.api.deployment import Deployment
+from function.api.disruption import PodDisruptionBudget
+from function.api.metadata import CommonMetadata, Metadata
 from function.api.models import AIModel, distinct, served
 from function.api.routing import (
     Cache,
@@ -27,7 +35,13 @@ from function.api.routing import (
     check_standbys,
 )
 from function.api.secret_refs import Auth, Credentials
+from function.api.service import Service
 from function.api.validation import Model
+
+
+def _as_known(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    """An entry that has been read and checked before stays as it is."""
+    return value if isinstance(value, AIModel) else read(value)
 
 
 class Spec(Model):
@@ -36,7 +50,7 @@ class Spec(Model):
     type: Annotated[str, Field(min_length=1, max_length=63)] = "litellm"
     port: Annotated[int, Field(ge=1, le=65535)] = 4000
     ai_models: Annotated[
-        list[AIModel],
+        list[Annotated[AIModel, WrapValidator(_as_known)]],
         Field(min_length=1, max_length=1000),
         AfterValidator(distinct),
         AfterValidator(served),
@@ -48,6 +62,8 @@ class Spec(Model):
     cache: Cache | None = None
     config: Config = Config()
     deployment: Deployment = Deployment()
+    service: Service = Service()
+    pod_disruption_budget: PodDisruptionBudget | None = None
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()
 
@@ -55,6 +71,17 @@ class Spec(Model):
     def shared_redis(self) -> Redis | None:
         """The Redis server that the pods share, if there is one and it is not switched off."""
         return None if self.redis is None or self.redis.enabled is False else self.redis
+
+    @property
+    def service_port(self) -> int:
+        """The port of the Service."""
+        return self.port if self.service.port is None else self.service.port
+
+    @property
+    def wanted_budget(self) -> PodDisruptionBudget | None:
+        """The disruption budget, if there is one and it is not switched off."""
+        budget = self.pod_disruption_budget
+        return None if budget is None or budget.enabled is False else budget
 
     @cached_property
     def called_models(self) -> list[AIModel]:

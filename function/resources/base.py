@@ -44,8 +44,8 @@ class ComposedKind(ABC, Generic[PartT]):
         """What the object is called."""
         return router.name
 
-    def annotations(self, part: PartT) -> Mapping[str, str]:  # noqa: ARG002
-        """The function's own annotations of the object."""
+    def annotations(self, plan: Plan, part: PartT) -> Mapping[str, str]:  # noqa: ARG002
+        """The object's annotations beside those that all objects have."""
         return {}
 
     def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
@@ -71,7 +71,7 @@ class ComposedKind(ABC, Generic[PartT]):
             "namespace": router.namespace,
             "labels": {**common.labels, **labels(plan)},
         }
-        if annotations := {**common.annotations, **self.annotations(part)}:
+        if annotations := {**common.annotations, **self.annotations(plan, part)}:
             metadata["annotations"] = annotations
         return {
             "apiVersion": self.api_version,

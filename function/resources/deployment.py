@@ -8,9 +8,10 @@ from typing import Any, Final
 from function import names
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.base import Container, Plan, Probe
+from function.gateways.base import Plan
 from function.observed import Observed
 from function.observed.deployment import ObservedDeployment
+from function.resources import pods
 from function.resources.base import ComposedKind, deployment_selector, labels
 
 DEFAULT_REPLICAS: Final = 1
@@ -25,9 +26,6 @@ _MAX_ANNOTATIONS: Final = 256 * 1024
 """How large the annotations of an object may be, in bytes; each of a pod's two sources fits."""
 
 _json: Final = json.JSONEncoder(separators=(",", ":")).encode
-
-_MARGIN_SECONDS: Final = 20
-"""How much longer a pod that stops may take than its longest call."""
 
 
 class Deployment(ComposedKind[str | None]):
@@ -57,7 +55,7 @@ class Deployment(ComposedKind[str | None]):
             raise Refused(
                 names.REASON_DEPLOYMENT_TOO_LARGE,
                 f"Deployment '{plan.router.name}' would have {size} bytes, but at most {MAX_BYTES} "
-                "are allowed: use shorter values in spec.deployment.env, or take credentials from "
+                "are allowed: use shorter values in spec.deployment, or take credentials from "
                 "fewer Secrets.",
             )
         return manifest
@@ -74,7 +72,7 @@ class Deployment(ComposedKind[str | None]):
                     "type": "RollingUpdate",
                     "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
                 },
-                "template": {"metadata": _pod_metadata(plan, part), "spec": _pod(plan)},
+                "template": {"metadata": _pod_metadata(plan, part), "spec": pods.spec(plan)},
             },
         }
 
@@ -99,84 +97,3 @@ def _pod_metadata(plan: Plan, secret_hash: str | None) -> Manifest:
             f"but at most {_MAX_ANNOTATIONS} are allowed: use shorter values.",
         )
     return {"labels": {**common.labels, **own.labels, **labels(plan)}, "annotations": annotations}
-
-
-def _pod(plan: Plan) -> Manifest:
-    """The pod's spec. It meets the restricted Pod Security Standard, on a read-only root."""
-    user = plan.container.user
-    return {
-        **_account(plan.router.spec.deployment.service_account_name),
-        "containers": [_container(plan)],
-        # A Service named redis would otherwise set REDIS_PORT for the gateway.
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": user,
-            "runAsGroup": user,
-            "fsGroup": user,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "terminationGracePeriodSeconds": (
-            plan.container.pause_seconds + plan.longest_call_seconds + _MARGIN_SECONDS
-        ),
-        "volumes": [
-            {"name": "config", "configMap": {"name": names.config_map_of(plan.router.name)}},
-            {"name": "tmp", "emptyDir": {}},
-        ],
-    }
-
-
-def _account(name: str | None) -> Manifest:
-    """The pod's service account: no token, unless one is named."""
-    if name is None:
-        return {"automountServiceAccountToken": False}
-    return {"automountServiceAccountToken": True, "serviceAccountName": name}
-
-
-def _container(plan: Plan) -> Manifest:
-    wanted = plan.container
-    container: Manifest = {
-        "name": wanted.name,
-        "image": wanted.image,
-        "args": list(wanted.args),
-        "env": wanted.env,
-        "ports": [
-            {
-                "name": names.PORT_NAME,
-                "containerPort": plan.router.spec.port,
-                "protocol": "TCP",
-            }
-        ],
-        "resources": wanted.resources,
-        "lifecycle": {"preStop": {"sleep": {"seconds": wanted.pause_seconds}}},
-        **_probes(wanted),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-        "volumeMounts": [
-            {"name": "config", "mountPath": plan.config.folder, "readOnly": True},
-            {"name": "tmp", "mountPath": wanted.scratch},
-        ],
-    }
-    if sources := plan.router.spec.deployment.env_from:
-        container["envFrom"] = [source.manifest() for source in sources]
-    return container
-
-
-def _probes(container: Container) -> Manifest:
-    return {
-        "startupProbe": _probe(container.startup),
-        "livenessProbe": _probe(container.liveness),
-        "readinessProbe": _probe(container.readiness),
-    }
-
-
-def _probe(probe: Probe) -> Manifest:
-    return {
-        "httpGet": {"path": probe.path, "port": names.PORT_NAME},
-        "periodSeconds": probe.period_seconds,
-        "timeoutSeconds": 5,
-        "failureThreshold": probe.failures,
-    }

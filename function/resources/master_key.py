@@ -31,7 +31,7 @@ class MasterKeySecret(ComposedKind[GeneratedKey | None]):
         """The key."""
         return observed.generated_key
 
-    def annotations(self, part: GeneratedKey | None) -> Mapping[str, str]:
+    def annotations(self, plan: Plan, part: GeneratedKey | None) -> Mapping[str, str]:  # noqa: ARG002
         """What tells the key from the one before it."""
         return {names.ANNOTATION_KEY_ID: part.id} if part and part.id else {}
 

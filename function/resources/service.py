@@ -25,27 +25,33 @@ class Service(ComposedKind[None]):
     def part(self, observed: Observed) -> None:
         """Nothing."""
 
+    def annotations(self, plan: Plan, part: None) -> Mapping[str, str]:  # noqa: ARG002
+        """Those that the router gives to its Service alone."""
+        return plan.router.spec.service.annotations
+
     def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
         """One port, to the pods that this function composed."""
+        wanted = plan.router.spec.service
+        port: Manifest = {
+            "name": names.PORT_NAME,
+            "port": plan.router.spec.service_port,
+            "protocol": "TCP",
+            "targetPort": names.PORT_NAME,
+        }
+        if wanted.app_protocol is not None:
+            port["appProtocol"] = wanted.app_protocol
         return {
             "spec": {
-                "type": "ClusterIP",
+                "type": wanted.type or "ClusterIP",
                 "selector": service_selector(plan.router),
-                "ports": [
-                    {
-                        "name": names.PORT_NAME,
-                        "port": plan.router.spec.port,
-                        "protocol": "TCP",
-                        "targetPort": names.PORT_NAME,
-                    }
-                ],
+                "ports": [port],
             },
         }
 
 
 def url(router: Router) -> str:
     """The gateway's base URL in the cluster, to which a client adds /v1."""
-    return f"http://{router.name}.{router.namespace}.svc:{router.spec.port}"
+    return f"http://{router.name}.{router.namespace}.svc:{router.spec.service_port}"
 
 
 def serves(desired: Manifest, observed: Mapping[str, Any]) -> bool:

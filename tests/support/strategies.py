@@ -13,9 +13,18 @@ _text = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cn", "Cs"]), max_
 _variable = st.from_regex(r"[A-Z_][A-Z0-9_]{0,12}", fullmatch=True)
 _key_of = st.fixed_dictionaries({"name": _word, "key": _variable})
 
+_keys = st.dictionaries(
+    st.sampled_from(["OPENAI_API_KEY", "AZURE_API_KEY", "AZURE_API_BASE", "AWS_REGION_NAME"]),
+    st.sampled_from(["OPENAI_API_KEY", "AZURE_API_KEY", "key", "text", "more.keys"]),
+    max_size=3,
+)
 _credentials = st.fixed_dictionaries(
     {},
-    optional={"secretRef": st.fixed_dictionaries({"name": st.sampled_from(["keys", "more-keys"])})},
+    optional={
+        "secretRef": st.fixed_dictionaries(
+            {"name": st.sampled_from(["keys", "more-keys", "keys.text"])}, optional={"keys": _keys}
+        )
+    },
 ) | st.fixed_dictionaries({"source": st.sampled_from(["Secret", "WorkloadIdentity", "None"])})
 _provider = st.sampled_from(["openai", "azure", "azure_ai", "bedrock", "mistral", "opnai"])
 _model_id = st.from_regex(r"[!-~]{1,20}", fullmatch=True)
@@ -173,18 +182,41 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 @st.composite
-def _with_fallbacks(draw: st.DrawFn) -> dict[str, Any]:
-    """A spec with fallbacks among the models that it offers."""
+def _with_groups(draw: st.DrawFn) -> dict[str, Any]:
+    """A spec in which some entries of a group stand by or take no calls, and some do."""
     spec = draw(_plain_specs)
+    shuffles = spec.get("routing", {}).get("strategy", "simple-shuffle") == "simple-shuffle"
+    serving, entries = set[str](), []
+    for i, model in enumerate(spec["aiModels"]):
+        name = model.get("alias", model["name"])
+        role = draw(st.sampled_from(["serves", "left out", "stands by"]))
+        # A limit of its own keeps it from being the same as another one.
+        if name not in serving or role == "serves":
+            serving.add(name)
+            entries.append(model)
+        elif role == "left out":
+            entries.append({**model, "weight": 0, "tpm": i + 1})
+        elif shuffles:
+            without = {key: value for key, value in model.items() if key != "weight"}
+            entries.append({**without, "standby": True, "tpm": i + 1})
+    return {**spec, "aiModels": entries}
+
+
+@st.composite
+def _with_fallbacks(draw: st.DrawFn) -> dict[str, Any]:
+    """A spec with fallbacks among the models that it offers, by themselves or by wildcards."""
+    spec = draw(_with_groups())
     offered = {model.get("alias", model["name"]) for model in spec["aiModels"]}
-    plain = sorted(name for name in offered if "*" not in name)
+    plain = sorted({name.replace("*", "x") for name in offered})
     fallbacks = [
-        {"model": name, "to": [other for other in plain if other != name][:8]}
-        for name in plain
-        if len(plain) > 1 and draw(st.booleans())
+        {"model": name, "when": when, "to": to[:8]}
+        for name in [*plain, "*"]
+        for when in ("Failure", "ContextWindow", "ContentPolicy")
+        if draw(st.booleans()) and (to := [other for other in plain if other != name])
     ]
     if fallbacks:
-        spec.setdefault("routing", {})["fallbacks"] = fallbacks
+        routing = spec.get("routing", {})
+        spec = {**spec, "routing": {**routing, "fallbacks": fallbacks}}
     return spec
 
 
@@ -357,5 +389,18 @@ near = st.one_of(
     st.builds(lambda ref: {"auth": {"masterKeySecretRef": ref}}, _ref),
     st.builds(lambda ref: {"redis": {"host": "h", "passwordSecretRef": ref}}, _ref),
     st.builds(lambda name: {"credentials": {"secretRef": {"name": name}}}, _object_name),
+    st.builds(
+        lambda keys: {"credentials": {"secretRef": {"keys": keys}}},
+        st.dictionaries(_near("A0_a-", "A" * 128, "A" * 129), _data_key, max_size=2),
+    ),
+    st.builds(
+        lambda model, when, to: {
+            "aiModels": [{"name": "openai/*", "alias": "a*"}],
+            "routing": {"fallbacks": [{"model": model, "when": when, "to": to}]},
+        },
+        _near("aA *é", "a\n"),
+        st.sampled_from(["Failure", "ContextWindow", "Timeout", ""]),
+        st.lists(_near("aA *é", "a\n"), max_size=2),
+    ),
 )
 """Specs near the rules for what Kubernetes takes, on both sides of them."""

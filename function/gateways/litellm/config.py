@@ -76,13 +76,13 @@ def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
     unwritten = [item for item in items if not item.yaml]
     written = yaml_text.dump_items([item.manifest for item in unwritten], most=most)
     for item, text in zip(unwritten, written, strict=True):
-        item.yaml.append(text)
+        item.yaml = text
     sections = {
         key: yaml_text.dump({key: section}, most=most)
         for key, section in config.items()
         if key != _MODEL_LIST
     }
-    sections[_MODEL_LIST] = "".join([f"{_MODEL_LIST}:\n", *(item.yaml[0] for item in items)])
+    sections[_MODEL_LIST] = "".join([f"{_MODEL_LIST}:\n", *(item.yaml for item in items)])
     whole = "".join(sections[key] for key in sorted(sections))
     if len(whole.encode()) > most:
         raise yaml_text.TooLongError

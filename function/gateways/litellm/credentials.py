@@ -6,8 +6,9 @@ for keys. It is in a variable whose name nothing reads, and the entries that it 
 to it in their own parameters. A missing key is then simply missing: there is nothing else for
 LiteLLM to find.
 
-Such a name has a dot, which no variable of LiteLLM's has: the variable, and the Secret; and, if the
-key has another name than the variable, `_` and the key, for no Secret's name holds a `_`.
+Such a name is the variable's, a dot, and the Secret's; where the key in the Secret has another name
+than the variable, a `_` and the key follow. It stands for one key only: no variable of LiteLLM's
+holds a dot, and no Secret's name a `_`.
 
 A variable keeps LiteLLM's own name only if that cannot send it astray: if all entries of the router
 own it, or, for one that no parameter stands for, if no other entry's provider reads it on any kind
@@ -17,7 +18,7 @@ A base URL decides where prompts and keys go, and for some providers LiteLLM cal
 without one. So these get their base as a parameter that is never empty.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,6 +34,9 @@ from function.gateways.litellm.variables import reference
 DEFAULT_SECRET: Final = "litellm-secrets"  # noqa: S105  # A Secret's name.
 """The Secret of the credentials where the router names none."""
 
+
+_TEXT: Final = "text."
+"""What the name of a variable begins with that is never empty."""
 
 DUMMY_KEY: Final = "none"
 """The key for a server that wants none, where LiteLLM insists on one."""
@@ -75,31 +79,50 @@ class Access:
 def read(spec: Spec) -> list[tuple[AIModel, Access]]:
     """The entries of a spec that take calls, in its order, each with its access to its provider.
 
+    Entries that differ in nothing that their access depends on have the same one.
+
     Raises:
         Refused: a provider can only take its key from the environment, where another would read it,
             or LiteLLM would send prompts to a host that no one chose.
     """
+    shared = source_of(None, spec)
+    shared_is_keyless = spec.credentials.source == "None"
+    kinds: dict[_Kind, list[int]] = {}
+    for i, model in enumerate(spec.ai_models):
+        if not model.is_called:
+            continue
+        own = model.credentials
+        source = shared if own is None else source_of(own, spec)
+        keyless = shared_is_keyless if own is None else own.source == "None"
+        kinds.setdefault((model.provider, source, keyless, model.stated), []).append(i)
     entries = [
         _Entry(
-            path=f"spec.aiModels[{i}]",
-            model=model,
-            provider=providers.find(model.provider),
-            source=source_of(model, spec),
-            keyless=_credentials(model, spec).source == "None",
+            path=f"spec.aiModels[{indices[0]}]",
+            model=spec.ai_models[indices[0]],
+            provider=providers.find(provider),
+            source=source,
+            keyless=keyless,
         )
-        for i, model in enumerate(spec.ai_models)
-        if model.is_called
+        for (provider, source, keyless, _), indices in kinds.items()
     ]
     public = _public(entries)
     given = {variable.name: variable.is_always_set for variable in spec.deployment.env}
     for entry in entries:
         _check_base(entry, given)
-    return [(entry.model, _access(entry, public, given)) for entry in entries]
+    accesses: dict[int, Access] = {}
+    for entry, indices in zip(entries, kinds.values(), strict=True):
+        accesses |= dict.fromkeys(indices, _kept_access(entry, public, given))
+    return [(model, accesses[i]) for i, model in enumerate(spec.ai_models) if i in accesses]
 
 
-def source_of(model: AIModel, spec: Spec) -> Source | None:
-    """The Secret of a model's credentials; None if they come from elsewhere."""
-    own = _credentials(model, spec)
+def source_of(own: Credentials | None, spec: Spec) -> Source | None:
+    """The Secret of a model's credentials; None if they come from elsewhere.
+
+    Args:
+        own: what the model says of them.
+        spec: what is said for models that say nothing.
+    """
+    own = spec.credentials if own is None else own
     if own.source not in (None, "Secret"):
         return None
     shared = shared_source(spec)
@@ -117,7 +140,7 @@ def shared_source(spec: Spec) -> Source:
 
 
 def environment(accesses: Iterable[Access]) -> dict[str, Manifest]:
-    """The variables of all entries by name, as Kubernetes EnvVars without their names.
+    """The variables of accesses by name, as Kubernetes EnvVars without their names.
 
     All are optional: a missing key costs its own models their calls and nothing else.
     """
@@ -130,8 +153,8 @@ def environment(accesses: Iterable[Access]) -> dict[str, Manifest]:
 
 
 def own_name(name: str) -> str:
-    """LiteLLM's own name of a variable that holds a credential."""
-    return name.partition(".")[0]
+    """LiteLLM's own name of a variable that holds a credential, or the text of one."""
+    return name.removeprefix(_TEXT).partition(".")[0]
 
 
 def _private(variable: str, key: SecretKey) -> str:
@@ -161,8 +184,9 @@ class _Entry:
     keyless: bool
 
 
-def _credentials(model: AIModel, spec: Spec) -> Credentials:
-    return spec.credentials if model.credentials is None else model.credentials
+_Kind = tuple[str, Source | None, bool, frozenset[str]]
+"""What entries have in common that have the same access: the provider's name, their Secret, whether
+they need no credentials, and the parameters that they state."""
 
 
 def _public(entries: Sequence[_Entry]) -> set[str]:
@@ -227,6 +251,18 @@ def _check_base(entry: _Entry, given: Mapping[str, bool]) -> None:
         )
 
 
+def _kept_access(entry: _Entry, public: Collection[str], given: Mapping[str, bool]) -> Access:
+    """The access of an entry, made anew only if something has changed of what it depends on."""
+    own = entry.provider.variables
+    depends_on = (
+        entry.source,
+        entry.keyless,
+        [variable for variable in own if variable in public],
+        {variable: given[variable] for variable in own if variable in given},
+    )
+    return entry.model.once("access", depends_on, lambda: _access(entry, public, given))
+
+
 def _access(entry: _Entry, public: Container[str], given: Mapping[str, bool]) -> Access:
     model, provider, source = entry.model, entry.provider, entry.source
     if source is None:
@@ -248,8 +284,8 @@ def _access(entry: _Entry, public: Container[str], given: Mapping[str, bool]) ->
             # LiteLLM does not read the variable on every kind of call, and without a base it would
             # choose one: so a base is always a parameter, and an unset variable still a text.
             variables[name] = key
-            copies[f"text.{name}"] = name
-            params[param] = reference(f"text.{name}")
+            copies[f"{_TEXT}{name}"] = name
+            params[param] = reference(f"{_TEXT}{name}")
         elif variable in public:
             variables[name] = key
             if param == "api_key" and (provider.needs_base or "api_base" in stated):

@@ -1,41 +1,35 @@
 """The entries of a router's `aiModels`, each with all that is known of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 from function.api import AIModel, Spec
 from function.call import Manifest
 from function.gateways.base import Target
-from function.gateways.litellm import credentials, groups
+from function.gateways.litellm import credentials, groups, known_keys, providers
 from function.gateways.litellm.credentials import Access
 from function.gateways.litellm.groups import Group
 from function.gateways.litellm.items import Item
 
 
-@dataclass(frozen=True, eq=False)
-class Entry:
+class Entry(NamedTuple):
     """One entry of `aiModels`: a deployment of a model at a provider.
-
-    It is the same object in the next plan in which nothing of it has changed, and with it all that
-    was made of it.
 
     Attributes:
         model: what the spec says.
         access: how its credentials reach its provider.
         group: the deployments that share its model name.
         item: what stands for it in LiteLLM's `model_list`.
+        target: what is called.
+        is_odd: whether there is something in it that LiteLLM does not know, or cannot call.
     """
 
     model: AIModel
     access: Access
     group: Group
     item: Item
-
-    @cached_property
-    def target(self) -> Target:
-        """What is called."""
-        return Target(self.model.name, self.access.needs)
+    target: Target
+    is_odd: bool
 
 
 def read(spec: Spec) -> list[Entry]:
@@ -54,10 +48,26 @@ def read(spec: Spec) -> list[Entry]:
 
 
 def _entry(model: AIModel, access: Access, group: Group, *, retries_are_set: bool) -> Entry:
-    return model.once(
+    # The model keeps what is made of it, but not the entry: that would keep the model in turn, and
+    # both would stay in memory until Python looks for such circles.
+    made = model.once(
         "entry",
         (access, group, retries_are_set),
-        lambda: Entry(model, access, group, Item(_item(model, access, group, retries_are_set))),
+        lambda: (
+            Item(_item(model, access, group, retries_are_set)),
+            Target(model.name, access.needs),
+            _is_odd(model),
+        ),
+    )
+    return Entry(model, access, group, *made)
+
+
+def _is_odd(model: AIModel) -> bool:
+    return bool(
+        not providers.is_known(model.provider)
+        or not has_callable_id(model)
+        or known_keys.unknown("litellm_params", model.parameters or ())
+        or known_keys.unknown("model_info", model.info or ())
     )
 
 
@@ -81,6 +91,19 @@ def _item(model: AIModel, access: Access, group: Group, retries_are_set: bool) -
     return item
 
 
+def has_callable_id(model: AIModel) -> bool:
+    """Whether LiteLLM can call a model ID of this form."""
+    ids = providers.find(model.provider).model_ids
+    if ids is None or model.api_base is not None:
+        return True
+    return ids.pattern.fullmatch(model.name.partition("/")[2]) is not None
+
+
 def groups_of(entries: Iterable[Entry]) -> list[Group]:
     """The groups of entries, each once, in their order."""
     return list({entry.group.name: entry.group for entry in entries}.values())
+
+
+def accesses_of(entries: Iterable[Entry]) -> list[Access]:
+    """The accesses of entries, each once."""
+    return list({id(entry.access): entry.access for entry in entries}.values())

@@ -12,7 +12,7 @@ from function.api import Spec
 from function.call import Manifest, Result
 from function.errors import Refused
 from function.gateways.litellm import credentials, providers, variables
-from function.gateways.litellm.entries import Entry
+from function.gateways.litellm.entries import Entry, accesses_of
 from function.gateways.litellm.items import Item, Path, Reference, references
 from function.text import first, shorten
 
@@ -55,11 +55,12 @@ def check(
     """
     wired = _wired(entries)
     always_set = {
-        *(copy for entry in entries for copy in entry.access.copies),
+        *(copy for access in accesses_of(entries) for copy in access.copies),
         *(variable.name for variable in spec.deployment.env if variable.is_always_set),
     }
     for i, item in enumerate(items):
-        _check_names(i, item)
+        if not item.is_called_as_named:
+            raise _misnamed(i, item)
         _check_base(i, item, always_set)
     _check_own_names(items, entries, wired)
     own = _own(spec)
@@ -69,12 +70,11 @@ def check(
 
 def _wired(entries: Sequence[Entry]) -> dict[str, str]:
     """The variables that hold credentials of entries, each with LiteLLM's own name for it."""
-    wired: dict[str, str] = {}
-    for entry in entries:
-        wired |= {name: credentials.own_name(name) for name in entry.access.variables}
-        for copy, name in entry.access.copies.items():
-            wired[copy] = wired[name]
-    return wired
+    return {
+        name: credentials.own_name(name)
+        for access in accesses_of(entries)
+        for name in (*access.variables, *access.copies)
+    }
 
 
 def _own(spec: Spec) -> dict[str, Sequence[Path]]:
@@ -86,23 +86,22 @@ def _own(spec: Spec) -> dict[str, Sequence[Path]]:
     return own
 
 
-def _check_names(i: int, item: Item) -> None:
-    provider, model_id = item.called
-    if not provider or not model_id or "*" in provider:
-        raise _exposed(
+def _misnamed(i: int, item: Item) -> Refused:
+    provider = item.provider_name
+    if not provider or not item.model_id or "*" in provider:
+        return _exposed(
             f"/model_list/{i}/litellm_params/model", "must name its provider, as provider/model"
         )
     if item.params.get("custom_llm_provider", provider) != provider:
-        raise _exposed(
+        return _exposed(
             f"/model_list/{i}/litellm_params/custom_llm_provider",
             f"must be left out or be {shorten(provider)}, the provider in the model's name",
         )
-    if item.manifest["model_name"].count("*") > model_id.count("*"):
-        raise _exposed(
-            f"/model_list/{i}/model_name",
-            "must not have more '*' than the model that is called, or clients could choose the "
-            "provider",
-        )
+    return _exposed(
+        f"/model_list/{i}/model_name",
+        "must not have more '*' than the model that is called, or clients could choose the "
+        "provider",
+    )
 
 
 def _check_base(i: int, item: Item, always_set: Container[str]) -> None:
@@ -116,9 +115,8 @@ def _check_base(i: int, item: Item, always_set: Container[str]) -> None:
     provider = item.provider
     if not (provider.base or provider.needs_base or provider.default_base):
         return
-    base = item.params.get("api_base") or item.params.get("base_url")
-    variable = variables.referred(base) if isinstance(base, str) else None
-    if not isinstance(base, str) or (variable is not None and variable not in always_set):
+    variable = None if item.base is None else variables.referred(item.base)
+    if item.base is None or (variable is not None and variable not in always_set):
         raise _exposed(
             f"/model_list/{i}/litellm_params/api_base",
             "must be set to a URL, or to a variable of deployment.env that is never without a "
@@ -177,17 +175,17 @@ def _check_references(
 ) -> list[str]:
     """The names of variables in the configuration that the function does not set."""
     others: dict[str, None] = {}
-    for item, (path, text, named) in _everywhere(config, items):
-        for name in named:
+    for item, path, reference in _everywhere(config, items, wired):
+        for name in reference.variables:
             if name in wired:
-                if item is None or not _belongs(item, path, text, name, wired):
+                if item is None or not item.belongs(reference, name):
                     raise _exposed(
                         _pointer(path),
                         f"must not refer to {shorten(name)}, which is for a parameter of its own "
                         "provider's models only: use a variable of deployment.env",
                     )
             elif name in own:
-                if path not in own[name] or text != variables.reference(name):
+                if path not in own[name] or reference.text != variables.reference(name):
                     raise _exposed(
                         _pointer(path), f"must not refer to {name}, which is the gateway's own"
                     )
@@ -199,23 +197,21 @@ def _check_references(
     return list(others)
 
 
-def _everywhere(config: Manifest, items: Sequence[Item]) -> Iterator[tuple[Item | None, Reference]]:
-    """The texts that name variables, each with the model that it is in, if it is in one."""
+def _everywhere(
+    config: Manifest, items: Sequence[Item], wired: Mapping[str, str]
+) -> Iterator[tuple[Item | None, Path, Reference]]:
+    """The texts that name variables, with the model that each is in, and where in the whole.
+
+    Without the models that name nothing but wired variables, where these belong.
+    """
+    names_ = frozenset(wired)
     for i, item in enumerate(items):
-        for reference in item.references:
-            yield item, reference._replace(path=(_MODEL_LIST, i, *reference.path))
+        if item.named <= names_ and item.misplaced.isdisjoint(names_):
+            continue
+        for reference in references(item.manifest):
+            yield item, (_MODEL_LIST, i, *reference.path), reference
     for reference in references({**config, _MODEL_LIST: None}):
-        yield None, reference
-
-
-def _belongs(item: Item, path: Path, text: str, name: str, wired: Mapping[str, str]) -> bool:
-    """Whether a reference is the whole value of the parameter that the variable stands for."""
-    match path:
-        case _, _, "litellm_params", str(param):
-            whole = text == variables.reference(name)
-            return whole and item.provider.params.get(wired[name]) == param
-        case _:
-            return False
+        yield None, reference.path, reference
 
 
 def _check_master_key(master_key: object) -> None:

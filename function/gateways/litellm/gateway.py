@@ -9,6 +9,7 @@ from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
 from function.gateways.litellm import (
+    arguments,
     config,
     credentials,
     entries,
@@ -83,6 +84,7 @@ def plan(router: Router) -> Plan:
     """
     spec = router.spec
     _check_environment(spec)
+    arguments.check(spec.deployment.extra_args)
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
@@ -120,7 +122,10 @@ def _container(router: Router, env: list[Manifest]) -> Container:
     return Container(
         name="litellm",
         image=wanted.image or router.platform.image or IMAGE,
-        args=("--config", f"{_CONFIG_FOLDER}/{config.NAME}", "--port", str(router.spec.port)),
+        args=(
+            *("--config", f"{_CONFIG_FOLDER}/{config.NAME}", "--port", str(router.spec.port)),
+            *wanted.extra_args,
+        ),
         env=env,
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
         user=_USER,
@@ -136,7 +141,7 @@ def _container(router: Router, env: list[Manifest]) -> Container:
 def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
     own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
-    own |= credentials.environment(entry.access for entry in entries_)
+    own |= credentials.environment(entries.accesses_of(entries_))
     # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
     # more clearly than one that crashes.
     own[variables.MASTER_KEY] = {
@@ -171,7 +176,7 @@ def _own_keys(spec: Spec) -> frozenset[SecretKey]:
 
 def _model_keys(spec: Spec, entries_: Sequence[Entry]) -> frozenset[SecretKey]:
     """The keys of Secrets that the models and the user's own variables take."""
-    keys = {key for entry in entries_ for key in entry.access.variables.values()}
+    keys = {key for access in entries.accesses_of(entries_) for key in access.variables.values()}
     for variable in spec.deployment.env:
         if variable.value_from and (ref := variable.value_from.secret_key_ref):
             keys.add(SecretKey(ref.name, ref.key))

@@ -1,18 +1,17 @@
-"""The items of LiteLLM's `model_list`, each with what is made of it once and kept."""
+"""The items of LiteLLM's `model_list`, each with all that is made of it, once."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from function.call import Manifest
-from function.gateways.litellm import providers
-from function.gateways.litellm.providers import Provider
+from function.gateways.litellm import credentials, providers, variables
 
 _REFERENCE: Final = re.compile(r"(?:os\.environ|oidc/env)/([^\s\"',;}\]]+)")
 """How a text of LiteLLM's configuration names a variable, wherever it stands in the text."""
+
+_PARAMS: Final = "litellm_params"
 
 _json: Final = json.JSONEncoder(sort_keys=True).encode
 
@@ -33,45 +32,71 @@ class Reference(NamedTuple):
     variables: list[str]
 
 
-@dataclass(frozen=True, eq=False)
 class Item:
     """An item of the `model_list`, which never changes.
 
     Attributes:
         manifest: the item, in the form that LiteLLM can use.
-        yaml: the item as one of a list in YAML, once it was written.
+        order: where it stands in a list that depends on no other order.
+        provider_name: the provider that its name says; empty if it says none.
+        model_id: what that provider calls the model; empty if the name does not say it.
+        provider: the provider that LiteLLM will call.
+        base: the base that it says; None if it says none, or not as a text.
+        named: the variables that it names.
+        misplaced: those that do not belong where one of the texts names them.
+        yaml: the item as one of a list in YAML; empty until it was written.
     """
 
-    manifest: Manifest
-    yaml: list[str] = field(default_factory=list, repr=False)
+    __slots__ = (
+        "base",
+        "manifest",
+        "misplaced",
+        "model_id",
+        "named",
+        "order",
+        "provider",
+        "provider_name",
+        "yaml",
+    )
 
-    @cached_property
-    def order(self) -> tuple[str, str]:
-        """Where it stands in a list that depends on no other order."""
-        return self.manifest["model_name"], _json(self.manifest)
-
-    @cached_property
-    def called(self) -> tuple[str, str]:
-        """The name of the provider and its own name of the model; empty if they are not said."""
-        provider, _, model_id = self.params["model"].partition("/")
-        return provider, model_id
-
-    @cached_property
-    def provider(self) -> Provider:
-        """The provider that LiteLLM will call."""
-        return providers.find(self.called[0])
+    def __init__(self, manifest: Manifest) -> None:
+        """Takes an item that LiteLLM could use."""
+        params = manifest[_PARAMS]
+        text = _json(manifest)
+        self.manifest = manifest
+        self.order: tuple[str, str] = (manifest["model_name"], text)
+        self.provider_name, _, self.model_id = params["model"].partition("/")
+        self.provider = providers.find(self.provider_name)
+        base = params.get("api_base") or params.get("base_url")
+        self.base: str | None = base if isinstance(base, str) else None
+        # Many have none: a look at the whole tells.
+        found = references(manifest) if _REFERENCE.search(text) else []
+        uses = [(reference, name) for reference in found for name in reference.variables]
+        self.named = frozenset([name for _, name in uses])
+        self.misplaced = frozenset([name for where, name in uses if not self.belongs(where, name)])
+        self.yaml = ""
 
     @property
     def params(self) -> Manifest:
         """Its `litellm_params`."""
-        params: Manifest = self.manifest["litellm_params"]
+        params: Manifest = self.manifest[_PARAMS]
         return params
 
-    @cached_property
-    def references(self) -> list[Reference]:
-        """The texts in it that name variables."""
-        # Most have none, or one: a look at the whole tells.
-        return list(references(self.manifest)) if _REFERENCE.search(self.order[1]) else []
+    @property
+    def is_called_as_named(self) -> bool:
+        """Whether its name says its provider, which no parameter and no client can change."""
+        return (
+            self.provider_name != ""
+            and self.model_id != ""
+            and "*" not in self.provider_name
+            and self.params.get("custom_llm_provider", self.provider_name) == self.provider_name
+            and self.order[0].count("*") <= self.model_id.count("*")
+        )
+
+    def belongs(self, reference: Reference, name: str) -> bool:
+        """Whether a variable is all of the parameter for which its provider reads it."""
+        param = self.provider.params.get(credentials.own_name(name))
+        return reference.path == (_PARAMS, param) and reference.text == variables.reference(name)
 
 
 def of(models: Iterable[Manifest], known: Iterable[Item]) -> list[Item]:
@@ -80,26 +105,22 @@ def of(models: Iterable[Manifest], known: Iterable[Item]) -> list[Item]:
     return [by_manifest.get(id(model)) or Item(model) for model in models]
 
 
-def references(value: object, path: Path = ()) -> Iterator[Reference]:
-    """All texts in a value that name variables.
-
-    Args:
-        value: any JSON.
-        path: where it is.
-    """
-    for where, text in _texts(value, path):
-        if variables := _REFERENCE.findall(text):
-            yield Reference(where, text, variables)
+def references(value: object) -> list[Reference]:
+    """All texts in an object or a list that name variables."""
+    found: list[Reference] = []
+    _collect(value, (), found)
+    return found
 
 
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:  # noqa: ANN401  # Any JSON.
-    """All texts in a value that may name a variable."""
-    match value:
-        case dict():
-            for key, item in value.items():
-                yield from _texts(item, (*path, key))
-        case list():
-            for i, item in enumerate(value):
-                yield from _texts(item, (*path, i))
-        case str() if "/" in value:
-            yield path, value
+def _collect(value: object, path: Path, found: list[Reference]) -> None:
+    members: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    for key, item in members:
+        if isinstance(item, str):
+            if "/" in item and (named := _REFERENCE.findall(item)):
+                found.append(Reference((*path, key), item, named))
+        elif isinstance(item, dict | list):
+            _collect(item, (*path, key), found)

@@ -7,6 +7,7 @@ from function import names
 from function.api import AIModel, Credentials, Spec
 from function.call import Result
 from function.gateways.litellm import credentials, known_keys, providers
+from function.gateways.litellm import entries as entries_
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.known_keys import MAX_GUESSES
 from function.text import first, shorten
@@ -14,13 +15,8 @@ from function.text import first, shorten
 
 def of(spec: Spec, entries: Sequence[Entry]) -> list[Result]:
     """What the user should look at in a spec that is composed, or know about it."""
-    sentences = dict.fromkeys(
-        chain(
-            _weights(spec),
-            _of_models(spec.called_models),
-            _slips(spec.called_models),
-        )
-    )
+    odd = [entry.model for entry in entries if entry.is_odd]
+    sentences = dict.fromkeys(chain(_weights(spec), _of_models(odd), _slips(odd)))
     results = [
         Result(names.EVENT_MODELS, sentence) for sentence in first([*sentences], "And {} more.")
     ]
@@ -65,9 +61,8 @@ def _of_models(models: Sequence[AIModel]) -> Iterator[str]:
 
 
 def _model_id(model: AIModel) -> Iterator[str]:
-    provider, _, model_id = model.name.partition("/")
-    ids = providers.find(provider).model_ids
-    if ids is not None and model.api_base is None and not ids.pattern.fullmatch(model_id):
+    ids = providers.find(model.provider).model_ids
+    if ids is not None and not entries_.has_callable_id(model):
         yield (
             f"{shorten(model.name)}: LiteLLM cannot call a model ID of this form; use one such as "
             f"{ids.example}."
@@ -77,7 +72,9 @@ def _model_id(model: AIModel) -> Iterator[str]:
 def _keyless(spec: Spec, entries: Sequence[Entry]) -> Iterator[str]:
     """Entries that say that they need no key, though their provider does."""
     given = {variable.name for variable in spec.deployment.env}
-    for model in (entry.model for entry in entries):
+    all_keyless = spec.credentials.source == "None"
+    saying = [entry.model for entry in entries if all_keyless or entry.model.credentials]
+    for model in saying:
         own = model.credentials or spec.credentials
         keys = providers.find(model.provider).keys
         if (
@@ -96,11 +93,13 @@ def _keyless(spec: Spec, entries: Sequence[Entry]) -> Iterator[str]:
 def _unread(spec: Spec) -> Iterator[str]:
     """Variables that get a key of a Secret, though no model with these credentials has them."""
     left = set(_keys(spec.credentials))
-    for model in spec.ai_models:
+    for model in spec.ai_models if left else [m for m in spec.ai_models if m.credentials]:
         variables = providers.find(model.provider).variables
         if model.credentials is not None and (own := _keys(model.credentials)):
             yield from _unread_in(f"{shorten(model.name)}: ", own.keys() - variables)
-        elif left and credentials.source_of(model, spec) == credentials.shared_source(spec):
+        elif left and credentials.source_of(model.credentials, spec) == credentials.shared_source(
+            spec
+        ):
             left.difference_update(variables)
     yield from _unread_in("", left)
 

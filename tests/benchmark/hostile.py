@@ -1,25 +1,19 @@
-"""How long the function takes, in milliseconds of CPU for each call.
-
-    python -m tests.benchmark
-
-Not a test: what it prints is compared before and after a change, on one machine.
-"""
+"""Specs that are made to cost as much as they can, beside plain ones."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from typing import Final
 
-from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
-from function import fn
 from function.call import Manifest
+from function.fn import FunctionRunner
 from function.gateways.litellm.credentials import DEFAULT_SECRET
 from function.resources import KINDS
 from tests.support.world import router
 
-CALLS = {10: 300, 1000: 20}
-"""How many calls are timed, by the number of models."""
+_CALLS: Final = 3
 
 
 def specs(count: int) -> Iterator[tuple[str, Manifest]]:
@@ -122,31 +116,27 @@ def request(spec: Manifest) -> fnv1.RunFunctionRequest:
     return req
 
 
-def milliseconds(spec: Manifest, calls: int) -> tuple[float, float]:
-    """The CPU time of the first call and of each of so many that follow."""
+def costs() -> Iterator[tuple[str, float, float]]:
+    """For each spec, what it is called and the CPU seconds of the first call and of the next ones.
+
+    A plain router of as many models as are allowed comes first.
+    """
+    _cost({"aiModels": [{"name": "openaj/gpt-4o"}]})  # Reads the tables.
+    plain, *_ = specs(1000)
+    for what, spec in (plain, *hostile()):
+        yield what, *_cost(spec)
+
+
+def _cost(spec: Manifest) -> tuple[float, float]:
     req = request(spec)
 
     async def run() -> tuple[float, float]:
-        runner = fn.FunctionRunner()
+        runner = FunctionRunner()
         begin = time.process_time()
         await runner.RunFunction(req, None)
         first = time.process_time()
-        for _ in range(calls):
+        for _ in range(_CALLS):
             await runner.RunFunction(req, None)
-        return (first - begin) * 1000, (time.process_time() - first) / calls * 1000
+        return first - begin, (time.process_time() - first) / _CALLS
 
     return asyncio.run(run())
-
-
-if __name__ == "__main__":
-    logging.configure(level=logging.Level.DISABLED)
-    milliseconds({"aiModels": [{"name": "openaj/gpt-4o"}]}, 1)  # Reads the tables.
-    cases = [
-        (f"{count:5} models, {what}", spec, calls)
-        for count, calls in CALLS.items()
-        for what, spec in specs(count)
-    ]
-    cases += [(what, spec, 3) for what, spec in hostile()]
-    for what, spec, calls in cases:
-        first, next_ = milliseconds(spec, calls)
-        print(f"{what:24} {first:7.2f} ms, then {next_:7.2f} ms")  # noqa: T201  # Its purpose.
