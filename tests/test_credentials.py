@@ -204,7 +204,7 @@ def test_a_source_without_a_secret_asks_for_nothing_and_sets_no_key(source: str)
     assert answer.status["models"][0]["credentials"] == "NotNeeded"
     assert not [name for name in answer.requirements if name.startswith("secret.")]
     pod = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
-    assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("gateway", True)
+    assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("gateway", False)
 
 
 def test_a_key_of_one_entry_does_not_beat_the_role_of_another() -> None:
