@@ -35,7 +35,7 @@ COPIES = {
 }
 RECIPES = (
     *("azure-two-regions", "bedrock-irsa", "vllm", "openrouter", "gemini-and-anthropic"),
-    *("wildcard", "embeddings-images-audio"),
+    *("wildcard", "embeddings-images-audio", "corporate-proxy"),
 )
 """The examples that are recipes for a provider or a task; each is called on a proxy that runs."""
 ROUTERS = (

@@ -22,6 +22,7 @@ from tests.generate import EXAMPLES, RECIPES
 from tests.support.gateway import Gateway, parts, within_a_minute
 from tests.support.kubelet import Pod
 from tests.support.processes import free_port
+from tests.support.rust_proxy import RustProxy
 from tests.support.upstream import ANSWER, ROLE_KEY, SPOKEN, Call, Upstream
 from tests.support.world import World, secret
 
@@ -31,16 +32,21 @@ PATIENCE = 240
 ROLE = "arn:aws:iam::111122223333:role/llm-gateway"
 
 
+Proxied = tuple[str, str, Mapping[Any, Any]]
+"""A call that came through the company's proxy: its method, URL and headers."""
+
+
 @dataclass
 class Recipe:
-    """A recipe that runs, and the stand-ins for what it calls.
+    """A recipe that runs, the stand-ins for what it calls, and what came through its proxy.
 
-    They go by what the composed configuration says: the host of a base, the region of a model of
-    Bedrock, or else the provider.
+    The stand-ins go by what the composed configuration says: the host of a base, the region of a
+    model of Bedrock, or else the provider.
     """
 
     gateway: Gateway
     upstreams: Mapping[str, Upstream]
+    proxied: list[Proxied]
 
     def chat(self, model: str) -> str:
         """What a model says."""
@@ -69,46 +75,59 @@ class Recipe:
 
 
 @pytest.fixture(scope="module")
-def recipes() -> Iterator[Mapping[str, Recipe]]:
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Recipe]]:
     """All of them, a few starting at a time."""
     running: dict[str, Recipe] = {}
     with ExitStack() as stack:
         for first in range(0, len(RECIPES), AT_ONCE):
             batch = RECIPES[first : first + AT_ONCE]
             for name in batch:
-                running[name] = stack.enter_context(starting(name))
+                folder = tmp_path_factory.mktemp(name)
+                running[name] = stack.enter_context(starting(name, folder))
             for name in batch:
                 running[name].gateway.pod.wait_ready(PATIENCE)
         yield running
 
 
 @contextmanager
-def starting(name: str) -> Iterator[Recipe]:
+def starting(name: str, folder: Path) -> Iterator[Recipe]:
     """A recipe whose pod has been started, on a port of this machine that is free."""
     xr = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
     xr["metadata"]["uid"] = name
     xr["spec"]["port"] = free_port()
     deployment, (config_map,), secrets = parts(World(xr), *example_secrets())
     (master_key,) = (s["data"][MASTER_KEY] for s in secrets if MASTER_KEY in s["data"])
+    config = yaml.safe_load(config_map["data"]["config.yaml"])
+    config_maps: list[Manifest] = []
+    proxied: list[Proxied] = []
     with ExitStack() as stack:
         upstreams: dict[str, Upstream] = {}
-        config = yaml.safe_load(config_map["data"]["config.yaml"])
-        for model in config["model_list"]:
-            params = model["litellm_params"]
-            called, path = destination(params)
-            if called not in upstreams:
-                upstreams[called] = stack.enter_context(Upstream())
-            bedrock = params["model"].startswith("bedrock/")
-            base = "aws_bedrock_runtime_endpoint" if bedrock else "api_base"
-            params[base] = upstreams[called].url + path
-        if xr["spec"].get("deployment", {}).get("serviceAccountName"):
+        if name == "corporate-proxy":
+            config_maps.append(put_behind_proxy(deployment, folder, proxied))
+        else:
+            upstreams |= stand_in(config, stack)
+        if name == "bedrock-irsa":
             upstreams["sts"] = stack.enter_context(Upstream())
             secrets.append(give_role(deployment, upstreams["sts"]))
         data = {**config_map["data"], "config.yaml": yaml.safe_dump(config)}
-        pod = Pod(deployment, config_maps=[{**config_map, "data": data}], secrets=secrets)
-        yield Recipe(
-            Gateway(stack.enter_context(pod), base64.b64decode(master_key).decode()), upstreams
-        )
+        config_maps.append({**config_map, "data": data})
+        pod = Pod(deployment, config_maps=config_maps, secrets=secrets)
+        gateway = Gateway(stack.enter_context(pod), base64.b64decode(master_key).decode())
+        yield Recipe(gateway, upstreams, proxied)
+
+
+def stand_in(config: Manifest, stack: ExitStack) -> dict[str, Upstream]:
+    """Lets the models of a configuration call stand-ins, one for each destination."""
+    upstreams: dict[str, Upstream] = {}
+    for model in config["model_list"]:
+        params = model["litellm_params"]
+        called, path = destination(params)
+        if called not in upstreams:
+            upstreams[called] = stack.enter_context(Upstream())
+        bedrock = params["model"].startswith("bedrock/")
+        base = "aws_bedrock_runtime_endpoint" if bedrock else "api_base"
+        params[base] = upstreams[called].url + path
+    return upstreams
 
 
 def destination(params: Mapping[str, Any]) -> tuple[str, str]:
@@ -138,6 +157,29 @@ def give_role(deployment: Manifest, sts: Upstream) -> Manifest:
         {"name": "AWS_ENDPOINT_URL_STS", "value": sts.url},  # Else it would be Amazon's.
     ]
     return secret(name, "default", token="token-of-the-service-account")
+
+
+def put_behind_proxy(deployment: Manifest, folder: Path, proxied: list[Proxied]) -> Manifest:
+    """Puts a proxy that looks into TLS in place of the company's.
+
+    Returns:
+        The ConfigMap with the certificate of its authority.
+    """
+
+    def sent(method: str, url: str, headers: Mapping[Any, Any], _body: object) -> int:
+        proxied.append((method, url, headers))
+        return HTTPStatus.OK
+
+    message = {"role": "assistant", "content": ANSWER}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    answer = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
+    proxy = RustProxy(folder, sent, {**answer, "choices": [choice]})
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    env = {variable["name"]: variable for variable in container["env"]}
+    assert env["HTTPS_PROXY"]["value"] == "http://proxy.example.com:3128"
+    env["HTTPS_PROXY"]["value"] = proxy.env["HTTPS_PROXY"]
+    certificate = Path(proxy.env["SSL_CERT_FILE"]).read_text()
+    return {"metadata": {"name": "corporate-ca"}, "data": {"ca.crt": certificate}}
 
 
 def example_secrets() -> list[Manifest]:
@@ -282,6 +324,17 @@ def test_more_than_chat(recipes: Mapping[str, Recipe]) -> None:
     models = [call.body["model"] for call in calls[:3]]
     assert models == ["text-embedding-3-small", "gpt-image-1", "gpt-4o-mini-tts"]
     assert "whisper-1" in calls[3].body
+
+
+def test_a_provider_is_called_through_the_companys_proxy(recipes: Mapping[str, Recipe]) -> None:
+    """With its certificate, which only its own authority has signed."""
+    recipe = recipes["corporate-proxy"]
+    assert recipe.chat("openai/gpt-4o") == ANSWER
+    method, url, headers = recipe.proxied[-1]
+    assert (method, url) == ("POST", "https://api.openai.com/v1/chat/completions")
+    key = value_of("litellm-secrets", "OPENAI_API_KEY")
+    given = {name.lower(): value for name, value in headers.items()}
+    assert given["authorization"] == f"Bearer {key}"
 
 
 def form(*, model: str, file: str) -> tuple[bytes, str]:
