@@ -228,7 +228,7 @@ def test_the_largest_router_is_created(api: Client) -> None:
 
 def test_the_largest_pods_are_within_what_rules_may_cost(api: Client) -> None:
     """And more than the function takes, or etcd."""
-    spec = {"deployment": largest_pods.deployment()}
+    spec: Manifest = {"deployment": largest_pods.deployment()}
     api.create(case_router({"spec": spec}), dry_run=True)
     refusal = World(router(**spec)).call().refusal
     assert refusal is not None

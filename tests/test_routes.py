@@ -387,7 +387,7 @@ def test_lists_models_and_health(shut: Gateway) -> None:
         assert told(shut, Row("without a key", path), key=None)[0] == HTTPStatus.OK
 
 
-WITHOUT_A_KEY = ("/", "/docs", "/redoc", "/openapi.json", "/routes", "/ui", "/ui/")
+WITHOUT_A_KEY = ("/", "/redoc", "/openapi.json", "/routes", "/ui", "/ui/")
 """What LiteLLM serves to anyone: its documentation, its routes and its user interface."""
 
 
