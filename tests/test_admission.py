@@ -16,7 +16,7 @@ from function.errors import Refused
 from function.gateways.litellm import config
 from function.recognition import holds_credential
 from tests.generate import EXAMPLES, ROOT, ROUTERS
-from tests.support import strategies
+from tests.support import largest_pods, near_specs
 from tests.support.apiserver import ApiError, Client, crds_of, pod_of, serve
 from tests.support.world import World, behind_claim, router
 from tests.test_fields import EVERYTHING, FIELDS, at, places
@@ -229,6 +229,15 @@ def test_the_largest_router_is_created(api: Client) -> None:
         api.create(largest(1001), dry_run=True)
 
 
+def test_the_largest_pods_are_within_what_rules_may_cost(api: Client) -> None:
+    """And more than the function takes, or etcd."""
+    spec: Manifest = {"deployment": largest_pods.deployment()}
+    api.create(case_router({"spec": spec}), dry_run=True)
+    refusal = World(router(**spec)).call().refusal
+    assert refusal is not None
+    assert "characters of text, but at most 1572864 are allowed" in refusal.message
+
+
 def test_the_function_takes_no_more_models_than_the_api_server() -> None:
     with pytest.raises(Refused) as refused:
         routers.read(Request(largest(1001)))
@@ -350,8 +359,8 @@ def test_the_pods_meet_the_restricted_standard(
         apiserver.create(pod, dry_run=True)
 
 
-@settings(max_examples=200)
-@given(strategies.near)
+@settings(max_examples=400)
+@given(near_specs.near | near_specs.near_pods)
 def test_what_the_api_takes_can_be_composed(apiserver: Client, team: str, spec: Manifest) -> None:
     """Rules that Kubernetes has for what is composed, the API has for what is written."""
     answer = World(router(namespace=team, **spec)).reconcile()
@@ -359,8 +368,8 @@ def test_what_the_api_takes_can_be_composed(apiserver: Client, team: str, spec: 
         apiserver.apply(resource.manifest, dry_run=True)
 
 
-@settings(max_examples=200)
-@given(strategies.near)
+@settings(max_examples=400)
+@given(near_specs.near | near_specs.near_pods)
 def test_the_function_takes_what_the_api_server_takes(api: Client, spec: Manifest) -> None:
     refused = refusal(api, case_router({"spec": spec}))
     assert (refused is None) == (World(router(**spec)).reconcile().refusal is None)

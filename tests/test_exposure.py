@@ -309,7 +309,7 @@ def test_the_master_key_is_not_set_by_deployment_env() -> None:
     assert answer.refusal is not None
     assert (answer.refusal.reason, answer.refusal.message) == (
         names.REASON_INVALID_SPEC,
-        "spec.deployment.env[0] replaces LITELLM_MASTER_KEY, which the status would not show: name "
+        "spec.deployment.env[0] sets LITELLM_MASTER_KEY, which the status would not show: name "
         "the key's Secret in spec.auth.masterKeySecretRef.",
     )
 
@@ -319,7 +319,7 @@ def test_the_gate_cannot_be_taken_away_by_deployment_env(name: str) -> None:
     answer = World(router(deployment={"env": [{"name": name, "value": ""}]})).reconcile()
     assert answer.refusal is not None
     assert answer.refusal.message == (
-        f"spec.deployment.env[0] replaces {name}, without which the gate does not start: remove it."
+        f"spec.deployment.env[0] sets {name}, without which the gate does not start: remove it."
     )
 
 

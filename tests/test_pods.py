@@ -172,6 +172,14 @@ def test_an_argument_may_refer_to_a_variable() -> None:
     assert container["args"][-1] == "$(KEY)"
 
 
+@pytest.mark.parametrize("name", ["DEBUG", "DETAILED_DEBUG"])
+def test_nor_do_variables_print_credentials(name: str) -> None:
+    assert refusal(env=[{"name": name, "value": "true"}]) == (
+        f"spec.deployment.env[0] sets {name}, with which LiteLLM prints prompts and credentials to "
+        "the log: remove it."
+    )
+
+
 OPEN = {
     *("--num_workers", "--granian_threads", "--telemetry", "--log_config", "--local"),
     *("--iam_token_db_auth", "--azure_postgresql_auth", "--use_prisma_db_push"),

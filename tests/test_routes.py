@@ -387,6 +387,20 @@ def test_lists_models_and_health(shut: Gateway) -> None:
         assert told(shut, Row("without a key", path), key=None)[0] == HTTPStatus.OK
 
 
+WITHOUT_A_KEY = ("/", "/redoc", "/openapi.json", "/routes", "/ui", "/ui/")
+"""What LiteLLM serves to anyone: its documentation, its routes and its user interface."""
+
+
+@pytest.mark.parametrize("path", WITHOUT_A_KEY)
+def test_what_litellm_serves_without_a_key_is_shut(
+    shut: Gateway, opened: Gateway, path: str
+) -> None:
+    """Unless it is opened, which shows that it is the gate that shuts it."""
+    row = Row("without a key", path)
+    assert told(shut, row, key=None)[0] == HTTPStatus.FORBIDDEN
+    assert told(opened, row, key=None)[0] < HTTPStatus.BAD_REQUEST
+
+
 def test_leaves_the_master_key_to_litellm(shut: Gateway, own: Upstream) -> None:
     before = len(own.calls)
     row = chat("without a key", model="own")

@@ -114,7 +114,41 @@ _deployment = st.fixed_dictionaries(
         "env": st.lists(_env, max_size=4, unique_by=lambda variable: variable["name"]),
         "envFrom": st.lists(_env_from, max_size=2),
         "serviceAccountName": _word,
+        "automountServiceAccountToken": st.booleans(),
+        "imagePullPolicy": st.sampled_from(["Always", "IfNotPresent", "Never"]),
+        "imagePullSecrets": st.lists(
+            st.builds(lambda name: {"name": name}, _word), max_size=2, unique_by=str
+        ),
+        "extraArgs": st.sampled_from([[], ["--limit_concurrency", "100"]]),
+        "nodeSelector": st.dictionaries(_word, _word, max_size=2),
+        "priorityClassName": _word,
+        "terminationGracePeriodSeconds": st.integers(30, 7200),
+        "topologySpreadConstraints": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "maxSkew": st.integers(1, 5),
+                    "topologyKey": _word,
+                    "whenUnsatisfiable": st.sampled_from(["DoNotSchedule", "ScheduleAnyway"]),
+                }
+            ),
+            max_size=2,
+            unique_by=lambda spread: spread["topologyKey"],
+        ),
+        "hostAliases": st.sampled_from([[], [{"ip": "10.0.0.1", "hostnames": ["a.b"]}]]),
+        "dnsConfig": st.just({"searches": ["internal"]}),
     },
+)
+_service = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["ClusterIP", "NodePort", "LoadBalancer"]),
+        "port": st.integers(1, 65535),
+        "annotations": st.dictionaries(_word, st.just("a"), max_size=2),
+        "appProtocol": st.sampled_from(["http", "kubernetes.io/h2c"]),
+    },
+)
+_budget = st.fixed_dictionaries(
+    {"minAvailable": st.sampled_from([0, 1, "50%"])}, optional={"enabled": st.booleans()}
 )
 _metadata = st.fixed_dictionaries(
     {},
@@ -171,6 +205,8 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "credentials": _credentials,
         "auth": st.builds(lambda ref: {"masterKeySecretRef": ref}, _key_of),
         "deployment": _deployment,
+        "service": _service,
+        "podDisruptionBudget": _budget,
         "commonMetadata": _metadata,
         "podMetadata": _metadata,
         "routing": _routing,
@@ -269,138 +305,3 @@ def damaged(draw: st.DrawFn) -> Any:  # noqa: ANN401  # Anything at all, that is
             continue
         node[key] = draw(_anything)
         return spec
-
-
-def _near(alphabet: str, *others: str) -> st.SearchStrategy[str]:
-    """Short texts in which the characters that a rule is about come often, and longer ones."""
-    return st.text(alphabet, min_size=1, max_size=5) | st.sampled_from([alphabet[0] * 300, *others])
-
-
-_object_name = _near("a0.-A", "a" * 253, "a" * 254)
-_data_key = _near("aA.-_/", "a" * 253)
-_variable_name = _near("aA0._-=", "a" * 253)
-_metadata_key = _near(
-    "aA0.-_/", "a/b", "a..b/c", f"{'a' * 63}", f"{'a' * 64}", f"{'a' * 253}/b", f"{'a' * 254}/b"
-)
-_label = _near("aA0.-_é", "", "a" * 63, "a" * 64)
-_path = st.sampled_from(
-    ["metadata.name", "metadata.labels", "spec.nodeName", "spec.host", "status.hostIP"]
-) | st.builds(
-    "metadata.{}['{}']".format, st.sampled_from(["labels", "annotations", "name"]), _metadata_key
-)
-_quantity = (
-    st.sampled_from(
-        [
-            *(
-                "0",
-                "1",
-                "-1",
-                "-0",
-                "+1",
-                "1.0",
-                "1.5",
-                ".5",
-                "5.",
-                "1Ki",
-                "3Mi",
-                "4Mi",
-                "1Gi",
-                "1e3",
-            ),
-            *("1E", "1e-3", "1e1.5", "1e30", "100E", "1m", "0.1n", "9223372036854775807"),
-            *("9223372036854775808", "1000m", "1K", "1KiB", "1e99", "1e999999999"),
-        ]
-    )
-    | _near("1.-emK ", "")
-    | st.integers(-1, 4)
-)
-_resource = st.sampled_from(
-    [
-        *("cpu", "memory", "ephemeral-storage", "gpu", "pods", "storage", "hugepages-2Mi"),
-        *("hugepages-1Gi", "hugepages-3", "hugepages-", "a.b/c", "a..b/c", "kubernetes.io/x"),
-        *("x.kubernetes.io/y", "requests.a/b", "requests.cpu", "A/b", "a/b/c", "a/", "/b"),
-    ]
-) | _near("a.-/A", f"{'a' * 244}/b", f"{'a' * 245}/b")
-_quantities = st.dictionaries(_resource, _quantity, max_size=3)
-_ref = st.fixed_dictionaries({"name": _object_name, "key": _data_key})
-_sources = st.one_of(
-    st.fixed_dictionaries({"secretKeyRef": _ref}),
-    st.fixed_dictionaries({"configMapKeyRef": _ref}),
-    st.builds(lambda path: {"fieldRef": {"fieldPath": path}}, _path),
-    st.builds(
-        lambda kind, name: {"resourceFieldRef": {"resource": f"{kind}.{name}"}},
-        st.sampled_from(["limits", "requests", "x"]),
-        _resource,
-    ),
-)
-_one = {
-    "resources": st.fixed_dictionaries(
-        {}, optional={"requests": _quantities, "limits": _quantities}
-    )
-    | st.builds(lambda both: {"requests": both, "limits": both}, _quantities),
-    "env": st.lists(
-        st.fixed_dictionaries({"name": _variable_name}, optional={"value": st.text("a$()é")})
-        | st.fixed_dictionaries({"name": _variable_name, "valueFrom": _sources}),
-        max_size=2,
-    ),
-    "envFrom": st.lists(
-        st.builds(
-            lambda kind, name, prefix: {kind: {"name": name}, **prefix},
-            st.sampled_from(["secretRef", "configMapRef"]),
-            _object_name,
-            st.just({}) | st.builds(lambda prefix: {"prefix": prefix}, _variable_name),
-        ),
-        max_size=2,
-    ),
-    "serviceAccountName": _object_name,
-    "image": _near("a:/@ -", "a" * 512),
-}
-_metadata_near = st.fixed_dictionaries(
-    {},
-    optional={
-        "labels": st.dictionaries(_metadata_key, _label, max_size=2),
-        "annotations": st.dictionaries(
-            _metadata_key
-            | st.sampled_from(
-                [
-                    "controller.kubernetes.io/pod-deletion-cost",
-                    "kubernetes.io/config.mirror",
-                    "scheduler.alpha.kubernetes.io/tolerations",
-                    "seccomp.security.alpha.kubernetes.io/pod",
-                    "container.apparmor.security.beta.kubernetes.io/litellm",
-                    "service.beta.kubernetes.io/load-balancer-source-ranges",
-                    "service.kubernetes.io/topology-mode",
-                    "kubernetes.io/service-account.name",
-                    "kubectl.kubernetes.io/last-applied-configuration",
-                ]
-            ),
-            st.text(max_size=3),
-            max_size=2,
-        ),
-    },
-)
-near = st.one_of(
-    st.builds(
-        lambda deployment: {"deployment": deployment},
-        st.one_of(*(st.builds(lambda v, k=key: {k: v}, value) for key, value in _one.items())),
-    ),
-    st.builds(lambda metadata: {"podMetadata": metadata}, _metadata_near),
-    st.builds(lambda metadata: {"commonMetadata": metadata}, _metadata_near),
-    st.builds(lambda ref: {"auth": {"masterKeySecretRef": ref}}, _ref),
-    st.builds(lambda ref: {"redis": {"host": "h", "passwordSecretRef": ref}}, _ref),
-    st.builds(lambda name: {"credentials": {"secretRef": {"name": name}}}, _object_name),
-    st.builds(
-        lambda keys: {"credentials": {"secretRef": {"keys": keys}}},
-        st.dictionaries(_near("A0_a-", "A" * 128, "A" * 129), _data_key, max_size=2),
-    ),
-    st.builds(
-        lambda model, when, to: {
-            "aiModels": [{"name": "openai/*", "alias": "a*"}],
-            "routing": {"fallbacks": [{"model": model, "when": when, "to": to}]},
-        },
-        _near("aA *é", "a\n"),
-        st.sampled_from(["Failure", "ContextWindow", "Timeout", ""]),
-        st.lists(_near("aA *é", "a\n"), max_size=2),
-    ),
-)
-"""Specs near the rules for what Kubernetes takes, on both sides of them."""

@@ -65,8 +65,13 @@ _RESERVED: Final = {
     ),
     "LITELLM_WORKER_STARTUP_HOOKS": "without which the gate does not start: remove it",
     "PYTHONPATH": "without which the gate does not start: remove it",
+    # They stand for --debug and --detailed_debug.
+    **dict.fromkeys(
+        ("DEBUG", "DETAILED_DEBUG"),
+        "with which LiteLLM prints prompts and credentials to the log: remove it",
+    ),
 }
-"""Variables that the user's own may not replace, and why."""
+"""Variables that the user's own may not set, and why."""
 
 
 def shared_texts() -> Sequence[str]:
@@ -113,7 +118,7 @@ def _check_environment(spec: Spec) -> None:
         if variable.name in _RESERVED:
             raise Refused(
                 names.REASON_INVALID_SPEC,
-                f"spec.deployment.env[{i}] replaces {variable.name}, {_RESERVED[variable.name]}.",
+                f"spec.deployment.env[{i}] sets {variable.name}, {_RESERVED[variable.name]}.",
             )
 
 
