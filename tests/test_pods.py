@@ -90,6 +90,20 @@ def test_volumes_and_mounts_come_beside_the_gateways_own() -> None:
     assert container["volumeMounts"] == [*plain["containers"][0]["volumeMounts"], mount]
 
 
+def test_no_mount_covers_one_of_the_gateways_and_no_volume_has_the_name_of_one() -> None:
+    """Whatever mounts and volumes the function gives the pods by itself."""
+    plain = pod()
+    paths = [mount["mountPath"] for mount in plain["containers"][0]["volumeMounts"]]
+    assert sorted(paths) == ["/app/config", "/tmp"]
+    volume = {"name": "v", "emptyDir": {}}
+    for path in ("/app", *paths):
+        sentence = refusal(volumes=[volume], volumeMounts=[{"name": "v", "mountPath": path}])
+        assert "a mount must not cover what the gateway needs" in sentence
+    for own in plain["volumes"]:
+        sentence = refusal(volumes=[{**volume, "name": own["name"]}])
+        assert "are the gateway's own: choose another name" in sentence
+
+
 def test_a_file_with_a_resource_is_of_the_gateways_container() -> None:
     """Kubernetes wants to know which one; there is no other."""
     file = {"path": "memory", "resourceFieldRef": {"resource": "limits.memory"}}

@@ -17,9 +17,10 @@ from function.api.fields import (
     amount,
     map_key,
 )
+from function.api.mounts import VolumeMount
 from function.api.scheduling import Affinity, Toleration, TopologySpreads
 from function.api.validation import Model, refuse
-from function.api.volumes import Volume, VolumeMount
+from function.api.volumes import Volume
 
 MIN_GRACE_SECONDS: Final = 30
 """The shortest grace period: a pod that stops still gets calls for some of them."""

@@ -1,6 +1,5 @@
 """Volumes of the gateway's pods: the kinds that the restricted Pod Security Standard allows."""
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
@@ -17,26 +16,12 @@ from function.api.fields import (
     Quantity,
     amount,
 )
+from function.api.mounts import VolumePath
 from function.api.validation import Model, Rule, refuse, without_nulls
 
 _OWN: Final = ("config", "tmp")
 """The names of the volumes that the function itself gives the pods."""
 
-_COVERED: Final = re.compile(r"/app(/config(/.*)?)?|/tmp")
-"""Where the image keeps LiteLLM, the function its configuration, and LiteLLM what it writes."""
-
-_PART: Final = r"\.?[-_A-Za-z0-9][-._A-Za-z0-9]*"
-_PART_WITH_VARIABLES: Final = r"\.?[-_$()A-Za-z0-9][-._$()A-Za-z0-9]*"
-
-_Path = Annotated[
-    str,
-    Field(min_length=1, max_length=256),
-    Rule(
-        rf"{_PART}(/{_PART})*",
-        "a path in a volume must be relative, such as certs/ca.crt, in letters, digits, '-', '_' "
-        "and '.', and none of its parts may begin with '..'",
-    ),
-]
 _Mode = Annotated[int, Field(ge=0, le=0o777)]
 
 
@@ -44,7 +29,7 @@ class Item(Model):
     """A key that becomes a file."""
 
     key: DataKey
-    path: _Path
+    path: VolumePath
     mode: _Mode | None = None
 
 
@@ -102,7 +87,7 @@ class VolumeFieldRef(Model):
 class DownwardItem(Model):
     """A field of the pod, or a resource of the container, that becomes a file."""
 
-    path: _Path
+    path: VolumePath
     field_ref: VolumeFieldRef | None = None
     resource_field_ref: ResourceFieldRef | None = None
     mode: _Mode | None = None
@@ -131,7 +116,7 @@ class ProjectedObject(Model):
 class ServiceAccountToken(Model):
     """A token of the pod's service account, for one audience."""
 
-    path: _Path
+    path: VolumePath
     audience: Line | None = None
     expiration_seconds: Annotated[int, Field(ge=600, le=2147483647)] | None = None
 
@@ -298,48 +283,4 @@ class Volume(Model):
             raise refuse(
                 f"the volumes {' and '.join(_OWN)} are the gateway's own: choose another name"
             )
-        return self
-
-
-class VolumeMount(Model):
-    """Where a volume, or a part of it, is in the container."""
-
-    name: Annotated[str, Field(min_length=1, max_length=63)]
-    mount_path: Annotated[
-        str,
-        Field(min_length=1, max_length=256),
-        Rule(
-            rf"(/{_PART})+",
-            "a mount's path must be absolute, such as /etc/certs, in letters, digits, '-', '_' and "
-            "'.', without a slash at its end",
-        ),
-    ]
-    sub_path: _Path | None = None
-    sub_path_expr: (
-        Annotated[
-            str,
-            Field(min_length=1, max_length=256),
-            Rule(
-                rf"{_PART_WITH_VARIABLES}(/{_PART_WITH_VARIABLES})*",
-                "a path in a volume must be relative, such as logs/$(POD_NAME), in letters, "
-                "digits, '-', '_' and '.', and none of its parts may begin with '..'",
-            ),
-        ]
-        | None
-    ) = None
-    read_only: bool | None = None
-
-    @model_validator(mode="after")
-    def _beside_the_gateways(self) -> "VolumeMount":
-        if _COVERED.fullmatch(self.mount_path):
-            raise refuse(
-                "a mount must not cover what the gateway needs: choose a path other than /app, "
-                "/app/config and /tmp"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _one_part(self) -> "VolumeMount":
-        if self.sub_path is not None and self.sub_path_expr is not None:
-            raise refuse("a mount must not set both subPath and subPathExpr")
         return self
