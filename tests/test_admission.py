@@ -200,8 +200,6 @@ def largest_routing() -> Manifest:
             "name": f"p/{i:04}",
             "alias": name,
             **dict.fromkeys(limits, 10),
-            "parameters": {f"p{n}": n for n in range(6)},
-            "info": {"mode": "chat"},
         }
         for i, name in enumerate(names_)
     ]
@@ -235,7 +233,7 @@ def test_the_largest_pods_are_within_what_rules_may_cost(api: Client) -> None:
     api.create(case_router({"spec": spec}), dry_run=True)
     refusal = World(router(**spec)).call().refusal
     assert refusal is not None
-    assert "characters of text, but at most 1572864 are allowed" in refusal.message
+    assert "characters of text beside aiModels and config, but at most" in refusal.message
 
 
 def test_the_function_takes_no_more_models_than_the_api_server() -> None:
