@@ -13,6 +13,9 @@ five verbs, and each folder is one of them, in this order:
 - `resources` builds the composed resources, one module for each kind.
 - `report`    reports what became of it all: status, conditions and events.
 
+`kept` holds what one call leaves for the next ones: whole answers, and plans with what was made of
+each entry of `aiModels`. Nothing else lives longer than a call.
+
 Each folder knows those above it in this list and none below; `.importlinter` holds the order, and
 no module is imported in a circle. Below them all are `names` (every name that others see), `errors`
 (every error raised on purpose), `call` (request and response), `text` (values in messages),
