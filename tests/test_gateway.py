@@ -182,6 +182,17 @@ def test_a_third_party_whose_key_is_missing_gets_no_one_elses(
     assert upstream.asked == before
 
 
+def test_a_base_in_the_secret_keeps_every_model_of_azure_there(upstream: Upstream) -> None:
+    """LiteLLM takes this name for Mistral's, and without a base it would be called at OpenAI's."""
+    world = World(
+        router(port=free_port(), aiModels=[{"name": "azure/mistral-large-latest", "alias": "a"}])
+    )
+    keys = {"AZURE_API_KEY": support.KEYS["AZURE_API_KEY"], "AZURE_API_BASE": upstream.url}
+    with support.running(world, secret("litellm-secrets", "team", **keys)) as gateway:
+        _, call = ask(gateway, upstream, "a")
+        assert support.KEYS["AZURE_API_KEY"] in str(call.headers)
+
+
 def test_starts_without_the_providers_secret_and_waits_for_the_master_keys() -> None:
     """A missing credential never blocks the Deployment; a missing master key does."""
     ref = {"name": "mine", "key": "k"}
