@@ -1,7 +1,7 @@
 """What is kept from one call for the next ones, for how long, and why.
 
 Crossplane calls the function twice in each reconcile of each router, for ever, and nearly always
-nothing has changed. So two things are kept:
+nothing has changed. So these are kept:
 
 - The answer to a request, by the digest of the whole request: the same request gets the same answer
   without being read. An answer with something random in it is not kept, nor is a refusal, nor what
