@@ -37,6 +37,7 @@ INPUT_KIND: Final = "Input"
 # means a new object, and the old one is deleted.
 RESOURCE_CONFIG_MAP: Final = "configMap"
 RESOURCE_DEPLOYMENT: Final = "deployment"
+RESOURCE_AUTOSCALER: Final = "horizontalPodAutoscaler"
 RESOURCE_MASTER_KEY: Final = "masterKey"
 RESOURCE_POD_DISRUPTION_BUDGET: Final = "podDisruptionBudget"
 RESOURCE_SERVICE: Final = "service"
@@ -48,6 +49,8 @@ LABEL_ROUTER: Final = f"{GROUP}/modelrouter"
 
 ANNOTATION_CONFIG_HASH: Final = f"{GROUP}/config-hash"
 ANNOTATION_SECRET_HASH: Final = f"{GROUP}/secret-hash"
+ANNOTATION_AUTOSCALED: Final = f"{GROUP}/autoscaled"
+"""On a Deployment that an autoscaler scales or scaled, so that its number of pods is kept."""
 ANNOTATION_KEY_ID: Final = f"{GROUP}/key-id"
 """On a generated master key: tells it from the one before it, without being derived from it."""
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from function.call import DesiredResource
 from function.gateways.base import Plan
 from function.observed import Observed
+from function.resources.autoscaler import Autoscaler
 from function.resources.base import ComposedKind
 from function.resources.config_map import ConfigMap
 from function.resources.deployment import Deployment
@@ -16,7 +17,10 @@ from function.resources.service import Service
 
 KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     kind.name: kind
-    for kind in (ConfigMap(), Deployment(), MasterKeySecret(), PodDisruptionBudget(), Service())
+    for kind in (
+        *(Autoscaler(), ConfigMap(), Deployment(), MasterKeySecret(), PodDisruptionBudget()),
+        Service(),
+    )
 }
 """All composed kinds, by the names of their objects among the composed resources."""
 

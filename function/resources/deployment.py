@@ -3,14 +3,14 @@
 import json
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from function import names
 from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import Plan
 from function.observed import Observed
-from function.observed.deployment import ObservedDeployment
+from function.observed.deployment import ObservedDeployment, Scale
 from function.resources import pods
 from function.resources.base import ComposedKind, deployment_selector, labels
 
@@ -28,7 +28,19 @@ _MAX_ANNOTATIONS: Final = 256 * 1024
 _json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Deployment(ComposedKind[str | None]):
+class Pods(NamedTuple):
+    """What the Deployment takes from the cluster.
+
+    Attributes:
+        secret_hash: the digest of the Secrets' values, a change of which rolls the pods.
+        scale: how many pods there are; None before there is a Deployment.
+    """
+
+    secret_hash: str | None
+    scale: Scale | None
+
+
+class Deployment(ComposedKind[Pods]):
     """The Deployment that runs the gateway."""
 
     name = names.RESOURCE_DEPLOYMENT
@@ -39,11 +51,15 @@ class Deployment(ComposedKind[str | None]):
         """Whether the gateway can be called: while a rotation rolls, it can."""
         return ObservedDeployment(observed).available is True
 
-    def part(self, observed: Observed) -> str | None:
-        """The digest of the Secrets' values, a change of which rolls the pods."""
-        return observed.secret_hash
+    def part(self, observed: Observed) -> Pods:
+        """What the pods read when they start, and how many there are."""
+        return Pods(observed.secret_hash, observed.scale)
 
-    def build(self, plan: Plan, part: str | None) -> Manifest:
+    def annotations(self, plan: Plan, part: Pods) -> Mapping[str, str]:
+        """What tells that its number of pods is an autoscaler's."""
+        return {names.ANNOTATION_AUTOSCALED: "true"} if _is_autoscaled(plan, part.scale) else {}
+
+    def build(self, plan: Plan, part: Pods) -> Manifest:
         """The object.
 
         Raises:
@@ -60,21 +76,50 @@ class Deployment(ComposedKind[str | None]):
             )
         return manifest
 
-    def body(self, plan: Plan, part: str | None) -> Manifest:
+    def body(self, plan: Plan, part: Pods) -> Manifest:
         """The pods, and how they are replaced."""
-        replicas = plan.router.spec.deployment.replicas
         return {
             "spec": {
-                "replicas": DEFAULT_REPLICAS if replicas is None else replicas,
+                **_replicas(plan, part.scale),
                 "selector": {"matchLabels": deployment_selector(plan.router)},
                 # Never below the wanted replicas.
                 "strategy": {
                     "type": "RollingUpdate",
                     "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
                 },
-                "template": {"metadata": _pod_metadata(plan, part), "spec": pods.spec(plan)},
+                "template": {
+                    "metadata": _pod_metadata(plan, part.secret_hash),
+                    "spec": pods.spec(plan),
+                },
             },
         }
+
+
+def _is_autoscaled(plan: Plan, scale: Scale | None) -> bool:
+    """Whether the number of pods is an autoscaler's, or is still the last one's."""
+    spec = plan.router.spec
+    if spec.deployment.replicas is not None:
+        return False
+    return spec.wanted_autoscaling is not None or (scale is not None and scale.autoscaled)
+
+
+def _replicas(plan: Plan, scale: Scale | None) -> Manifest:
+    """How many pods are wanted, or nothing where it is another's to say.
+
+    What an autoscaler has decided is never set back: it is repeated until someone else owns the
+    field, and left out from then on. Leaving it out earlier would set it to Kubernetes' default.
+    """
+    spec = plan.router.spec
+    if not _is_autoscaled(plan, scale):
+        asked = spec.deployment.replicas
+        return {"replicas": DEFAULT_REPLICAS if asked is None else asked}
+    least = DEFAULT_REPLICAS if (own := spec.wanted_autoscaling) is None else own.least
+    if scale is None:
+        return {"replicas": least}
+    if scale.foreign:
+        return {}
+    # None at all would switch the autoscaler off.
+    return {"replicas": scale.replicas if own is None else scale.replicas or least}
 
 
 def _pod_metadata(plan: Plan, secret_hash: str | None) -> Manifest:
