@@ -26,6 +26,7 @@ from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
 from function.api.metadata import CommonMetadata, Metadata
 from function.api.models import AIModel, distinct, served
+from function.api.patches import Patches
 from function.api.routing import (
     Cache,
     Config,
@@ -66,6 +67,7 @@ class Spec(Model):
     service: Service = Service()
     autoscaling: Autoscaling | None = None
     pod_disruption_budget: PodDisruptionBudget | None = None
+    patches: Patches = Patches()
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-from function.call import DesiredResource
+from function import names
+from function.api.patches import PATCHED
+from function.call import DesiredResource, Result
 from function.gateways.base import Plan
 from function.observed import Observed
 from function.resources.autoscaler import Autoscaler
@@ -33,5 +35,23 @@ def build(plan: Plan, observed: Observed) -> dict[str, DesiredResource]:
         part = kind.part(observed)
         desired = plan.written(name, part, partial(kind.build, plan, part))
         ready = own is not None and kind.is_ready(desired.manifest, own)
-        resources[name] = DesiredResource(desired.manifest, ready, desired.forms)
+        resources[name] = DesiredResource(desired.manifest, ready, desired.results, desired.forms)
     return resources
+
+
+def results(plan: Plan, resources: Mapping[str, DesiredResource]) -> tuple[Result, ...]:
+    """What the user should look at or know about the composed resources."""
+    unused = [
+        name for name in PATCHED if plan.router.spec.patches.of(name) and name not in resources
+    ]
+    return (
+        *(result for resource in resources.values() for result in resource.results),
+        *(
+            Result(
+                names.EVENT_PATCHES,
+                f"patches.{name} has no effect, since there is no such object: remove the patch, "
+                "or set the field that composes the object.",
+            )
+            for name in unused
+        ),
+    )

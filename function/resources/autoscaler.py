@@ -1,6 +1,6 @@
 """The HorizontalPodAutoscaler that fits the number of the gateway's pods to their load."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from function import names
 from function.call import Manifest
@@ -16,6 +16,13 @@ class Autoscaler(ComposedKind[None]):
     name = names.RESOURCE_AUTOSCALER
     api_version = "autoscaling/v2"
     kind = "HorizontalPodAutoscaler"
+    fixed: ClassVar = {
+        "/spec/scaleTargetRef": "which names the gateway's Deployment",
+        **dict.fromkeys(
+            ("/spec/minReplicas", "/spec/maxReplicas"),
+            "which has a field of its own in spec.autoscaling",
+        ),
+    }
 
     def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
         """Only if the router asks for one."""

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
-from function import names
+from function import merging, names, shapes
 from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import Plan
 from function.observed import Observed
 from function.observed.deployment import ObservedDeployment, Scale
-from function.resources import pods
+from function.resources import patched_pods, patching, pods
 from function.resources.base import ComposedKind, deployment_selector, labels
 
 DEFAULT_REPLICAS: Final = 1
@@ -46,6 +46,13 @@ class Deployment(ComposedKind[Pods]):
     name = names.RESOURCE_DEPLOYMENT
     api_version = "apps/v1"
     kind = "Deployment"
+    fixed: ClassVar = {
+        "/spec/selector": "by which its pods are known",
+        "/spec/replicas": (
+            "which has fields of its own, spec.deployment.replicas and spec.autoscaling"
+        ),
+        **patched_pods.FIXED,
+    }
 
     def is_ready(self, desired: Manifest, observed: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Whether the gateway can be called: while a rotation rolls, it can."""
@@ -59,22 +66,36 @@ class Deployment(ComposedKind[Pods]):
         """What tells that its number of pods is an autoscaler's."""
         return {names.ANNOTATION_AUTOSCALED: "true"} if _is_autoscaled(plan, part.scale) else {}
 
-    def build(self, plan: Plan, part: Pods) -> Manifest:
-        """The object.
+    def varied(self, generated: Manifest) -> Manifest:
+        """With a number of pods and digests that no Deployment has."""
+        hashes = dict.fromkeys((names.ANNOTATION_CONFIG_HASH, names.ANNOTATION_SECRET_HASH), "")
+        pods_ = {"metadata": {"annotations": hashes}}
+        varied: Manifest = merging.merge(
+            generated,
+            {
+                "metadata": {"annotations": {names.ANNOTATION_AUTOSCALED: ""}},
+                "spec": {"replicas": -1, "template": pods_},
+            },
+        )
+        return varied
 
-        Raises:
-            Refused: it is larger than Kubernetes could keep.
-        """
-        manifest = super().build(plan, part)
+    def check_patched(self, plan: Plan, generated: Manifest, patched: Manifest) -> None:
+        """Refuses a patch that changes which pods these are, or what the gateway's container is."""
+        for_pods = "/spec/template/metadata"
+        patching.check_metadata(generated, patched, self.name, for_pods, labels(plan))
+        patched_pods.check(plan, generated, patched, patching.refusal_of(self.name))
+
+    def check(self, plan: Plan, manifest: Manifest) -> None:
+        """Refuses what is larger than Kubernetes could keep."""
+        _check_annotations(shapes.object_at(manifest, "spec", "template", "metadata"))
         size = len(_json(manifest))
         if size > MAX_BYTES:
             raise Refused(
                 names.REASON_DEPLOYMENT_TOO_LARGE,
                 f"Deployment '{plan.router.name}' would have {size} bytes, but at most {MAX_BYTES} "
-                "are allowed: use shorter values in spec.deployment, or take credentials from "
-                "fewer Secrets.",
+                "are allowed: use shorter values in spec.deployment and spec.patches.deployment, "
+                "or take credentials from fewer Secrets.",
             )
-        return manifest
 
     def body(self, plan: Plan, part: Pods) -> Manifest:
         """The pods, and how they are replaced."""
@@ -123,22 +144,25 @@ def _replicas(plan: Plan, scale: Scale | None) -> Manifest:
 
 
 def _pod_metadata(plan: Plan, secret_hash: str | None) -> Manifest:
-    """The metadata of the pods: what is for all objects, for pods alone, and the function's own.
-
-    Raises:
-        Refused: the annotations are larger than Kubernetes could keep.
-    """
+    """The metadata of the pods: what is for all objects, for pods alone, and the function's own."""
     common, own = plan.router.spec.common_metadata, plan.router.spec.pod_metadata
     # What rolls the pods when it changes, beside their own fields.
     hashes = {names.ANNOTATION_CONFIG_HASH: plan.config.digest}
     if secret_hash is not None:
         hashes[names.ANNOTATION_SECRET_HASH] = secret_hash
-    annotations = {**common.annotations, **own.annotations, **hashes}
-    text = "".join(chain.from_iterable(annotations.items()))
+    return {
+        "labels": {**common.labels, **own.labels, **labels(plan)},
+        "annotations": {**common.annotations, **own.annotations, **hashes},
+    }
+
+
+def _check_annotations(metadata: Mapping[str, Any]) -> None:
+    """Refuses annotations that are larger than Kubernetes could keep."""
+    text = "".join(chain.from_iterable(metadata["annotations"].items()))
     if (size := len(text.encode(errors="surrogatepass"))) > _MAX_ANNOTATIONS:
         raise Refused(
             names.REASON_DEPLOYMENT_TOO_LARGE,
-            f"spec.commonMetadata and spec.podMetadata give the pods {size} bytes of annotations, "
-            f"but at most {_MAX_ANNOTATIONS} are allowed: use shorter values.",
+            "spec.commonMetadata, spec.podMetadata and spec.patches.deployment give the pods "
+            f"{size} bytes of annotations, but at most {_MAX_ANNOTATIONS} are allowed: use shorter "
+            "values.",
         )
-    return {"labels": {**common.labels, **own.labels, **labels(plan)}, "annotations": annotations}
