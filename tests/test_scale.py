@@ -177,6 +177,25 @@ def test_the_autoscaler_watches_the_gateways_own_container() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("resources", "warned"),
+    [
+        (None, False),
+        ({"requests": {"cpu": "1"}}, False),
+        ({"limits": {"cpu": "1"}}, False),  # Kubernetes requests as much as is allowed.
+        ({"requests": {"memory": "1Gi"}}, True),
+        ({}, True),
+    ],
+)
+def test_an_autoscaler_without_a_measure_is_told(
+    resources: Manifest | None,
+    warned: bool,  # noqa: FBT001
+) -> None:
+    deployment = {} if resources is None else {"resources": resources}
+    answer = World(router(**AUTO, deployment=deployment)).reconcile()
+    assert any(r.reason == names.EVENT_AUTOSCALING for r in answer.results) is warned
+
+
 def test_there_is_no_autoscaler_unless_it_is_asked_for() -> None:
     for spec in ({}, OFF):
         answer = World(router(**spec)).reconcile()

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from function import names
-from function.call import Manifest
+from function.call import Manifest, Result
 from function.gateways.base import Plan
 from function.observed import Observed, Seen
 from function.resources.base import ComposedKind
@@ -27,6 +27,19 @@ class Autoscaler(ComposedKind[None]):
     def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
         """Only if the router asks for one."""
         return plan.router.spec.wanted_autoscaling is not None
+
+    def notes(self, plan: Plan) -> tuple[Result, ...]:
+        """Whether there is nothing to measure by."""
+        resources = plan.container.resources
+        if any("cpu" in resources.get(kind, {}) for kind in ("requests", "limits")):
+            return ()
+        return (
+            Result(
+                names.EVENT_AUTOSCALING,
+                "autoscaling measures CPU by what the container requests, but deployment.resources "
+                "requests none: set requests.cpu there, unless a LimitRange of the namespace does.",
+            ),
+        )
 
     def part(self, observed: Observed) -> None:
         """Nothing."""

@@ -72,16 +72,21 @@ class ComposedKind(ABC, Generic[PartT]):
             Refused: the patch changes what the object must keep, or the object is too large.
         """
         manifest = self.generate(plan, part)
-        results: tuple[Result, ...] = ()
+        results = self.notes(plan)
         if (patch := plan.router.spec.patches.of(self.name)) is not None:
             # So that a patch is not refused, or taken, for what the cluster happens to hold.
             other = self.varied(manifest)
             patched, _ = patching.apply(other, patch, self.name)
             patching.check(other, patched, self.name, labels(plan), self.fixed)
             self.check_patched(plan, other, patched)
-            manifest, results = patching.apply(manifest, patch, self.name)
+            manifest, told = patching.apply(manifest, patch, self.name)
+            results += told
         self.check(plan, manifest)
         return manifest, results
+
+    def notes(self, plan: Plan) -> tuple[Result, ...]:  # noqa: ARG002
+        """What the user should know about the object, whether it is patched or not."""
+        return ()
 
     def varied(self, generated: Manifest) -> Manifest:
         """The object as it would be if the cluster held something that it never does."""
