@@ -87,11 +87,13 @@ class DesiredResource:
     Attributes:
         manifest: the object.
         ready: whether the observed one is ready.
+        results: what the user should look at or know about it.
         forms: other forms in which the same manifest has been written before, kept with it.
     """
 
     manifest: Manifest
     ready: bool
+    results: tuple[Result, ...] = ()
     forms: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 

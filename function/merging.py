@@ -46,6 +46,15 @@ def remove(document: object, pointer: str) -> bool:
     return True
 
 
+def touched(patch: object, path: str = "") -> list[str]:
+    """The pointers to all that a merge patch sets or removes."""
+    if not isinstance(patch, dict) or not patch:
+        return [path]
+    return [
+        pointer for key in sorted(patch) for pointer in touched(patch[key], f"{path}/{escape(key)}")
+    ]
+
+
 def replaced(document: object, patch: object) -> list[str]:
     """The pointers to all values of the document that the patch removes or changes.
 
@@ -70,6 +79,17 @@ def lost(document: object, patch: object) -> list[tuple[str, list[Any]]]:
     return lists
 
 
+def same(one: object, other: object) -> bool:
+    """Whether two values are the same JSON, in which `true` is not a number."""
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+        case list(), list():
+            return len(one) == len(other) and all(map(same, one, other))
+        case _:
+            return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
 def _changes(
     document: object, patch: object, path: str = ""
 ) -> Iterator[tuple[str, object, object]]:
@@ -77,24 +97,13 @@ def _changes(
     if isinstance(document, dict) and isinstance(patch, dict):
         for key in sorted(document.keys() & patch.keys()):
             yield from _changes(document[key], patch[key], f"{path}/{escape(key)}")
-    elif patch is None or not _same(document, patch):
+    elif patch is None or not same(document, patch):
         yield path, document, patch
 
 
 def _distinct(scalar: object) -> object:
     """The scalar as a member of a set, in which `true` is not 1."""
     return isinstance(scalar, bool), scalar
-
-
-def _same(one: object, other: object) -> bool:
-    """Whether two values are the same JSON, in which `true` is not a number."""
-    match one, other:
-        case dict(), dict():
-            return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-        case list(), list():
-            return len(one) == len(other) and all(map(_same, one, other))
-        case _:
-            return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 def _copy(value: object) -> Any:  # noqa: ANN401  # Any JSON.

@@ -304,9 +304,9 @@ def _schema(crd: Manifest) -> Manifest:
 # -- What is composed
 
 
-def everything() -> Manifest:
-    """The router of the table that sets every field."""
-    (case,) = (case for case in CASES if case["why"] == "everything at once")
+def everything(why: str = "everything at once") -> Manifest:
+    """The router of the table that sets every field, or those that cannot stand beside them."""
+    (case,) = (case for case in CASES if case["why"] == why)
     return {**case_router(case), "metadata": {"name": "gw", "namespace": "team", "uid": "u"}}
 
 
@@ -314,6 +314,7 @@ ROUTERS_TO_COMPOSE = {
     "smallest": router(),
     "everything": everything(),
     "behind-a-claim": behind_claim(),
+    "what-cannot-stand-beside-it": everything("what cannot stand beside everything"),
     "longest-name": router(name="a" * 63),
 }
 

@@ -171,7 +171,8 @@ def test_a_deployment_that_etcd_could_not_keep_is_refused() -> None:
     assert refusal.reason == names.REASON_DEPLOYMENT_TOO_LARGE
     assert re.fullmatch(
         r"Deployment 'gw' would have 55\d{4} bytes, but at most 524288 are allowed: use shorter "
-        r"values in spec\.deployment, or take credentials from fewer Secrets\.",
+        r"values in spec\.deployment and spec\.patches\.deployment, or take credentials from fewer "
+        r"Secrets\.",
         refusal.message,
     )
     assert World(router(deployment={"env": env[:40]})).reconcile().refusal is None
@@ -250,8 +251,8 @@ def test_a_long_key_is_cut_in_a_message() -> None:
         (
             33,
             "the ModelRouter cannot be read, most likely because spec is nested too deep: "
-            "aiModels[].parameters, aiModels[].info and config.merge may have at most 20 levels, "
-            "so make them flatter.",
+            "aiModels[].parameters, aiModels[].info, config.merge and the merge of each of patches "
+            "may have at most 20 levels, so make them flatter.",
         ),
     ],
 )

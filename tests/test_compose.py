@@ -528,8 +528,8 @@ def test_pods_have_no_more_annotations_than_kubernetes_keeps() -> None:
     assert refusal is not None
     assert refusal.reason == names.REASON_DEPLOYMENT_TOO_LARGE
     assert re.fullmatch(
-        r"spec.commonMetadata and spec.podMetadata give the pods \d+ bytes of annotations, but at "
-        r"most 262144 are allowed: use shorter values\.",
+        r"spec.commonMetadata, spec.podMetadata and spec.patches.deployment give the pods \d+ "
+        r"bytes of annotations, but at most 262144 are allowed: use shorter values\.",
         refusal.message,
     )
 

@@ -52,6 +52,7 @@ OF_SPECS: list[Callable[[random.Random], Manifest]] = [
         "deployment": {"env": [{"name": "AZURE_API_BASE", "value": draw.choice(["x", ""])}]}
     },
     lambda draw: {"deployment": {"replicas": draw.randrange(3)}},
+    lambda draw: {"autoscaling": {"maxReplicas": 3, "enabled": draw.random() < 0.7}},
 ]
 """What may change in a spec."""
 
@@ -121,6 +122,7 @@ class Cluster:
                 manifest["spec"]["ports"][0]["port"] = 1
         if "deployment" in self._observed[i]:
             self._observed[i]["deployment"]["status"] = {"replicas": self._source.randrange(3)}
+            self._observed[i]["deployment"]["spec"]["replicas"] = self._source.randrange(3)
 
     def _rotate(self, _: int) -> None:
         self._values = {"OPENAI_API_KEY": self._source.choice(["one", "two", ""])}

@@ -1,8 +1,8 @@
 """How much a spec may hold. It is measured before anything else is done with it.
 
-The schema bounds every field but three, which may hold anything: `aiModels[].parameters`,
-`aiModels[].info` and `config.merge`. A single router must not cost the others their turn, so what
-is measured is what makes work: values, text and depth.
+The schema bounds every field but four, which may hold anything: `aiModels[].parameters`,
+`aiModels[].info`, `config.merge` and the `merge` of each of `patches`. A single router must not
+cost the others their turn, so what is measured is what makes work: values, text and depth.
 """
 
 from collections.abc import Collection
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from function import names
+from function.api.patches import PATCHED
 from function.errors import Refused
 
 MAX_VALUES: Final = 12_000
@@ -38,6 +39,7 @@ _MAX_SPEC_DEPTH: Final = MAX_DEPTH + 3
 
 _OPEN_OF_MODELS: Final = ("parameters", "info")
 _OPEN_OF_CONFIG: Final = ("merge",)
+_OPEN_OF_PATCHES: Final = ("merge",)
 
 
 @dataclass
@@ -78,7 +80,7 @@ def check(spec: object) -> list[Size]:
     Raises:
         Refused: it holds too much; one sentence says what holds how much of what.
     """
-    frame, entries, config = _apart(spec)
+    frame, entries, config, patches = _apart(spec)
     whole = _measure(frame, most=MAX_VALUES)
     _check_depth(whole, 0)
     if whole.text > MAX_REST_TEXT:
@@ -98,6 +100,8 @@ def check(spec: object) -> list[Size]:
         if whole.values > MAX_VALUES:
             raise too_many_values()
     whole.add(_measured(config, _OPEN_OF_CONFIG, "spec.config", 1))
+    for name, patch in patches.items():
+        whole.add(_measured(patch, _OPEN_OF_PATCHES, f"spec.patches.{name}", 2))
     if whole.values > MAX_VALUES:
         raise too_many_values()
     if whole.text > MAX_TEXT:
@@ -179,8 +183,8 @@ def too_deep() -> Refused:
     """The refusal of a request that protobuf cannot read because it is nested too deep."""
     return _refused(
         "the ModelRouter cannot be read, most likely because spec is nested too deep: "
-        f"aiModels[].parameters, aiModels[].info and config.merge may have at most {MAX_DEPTH} "
-        "levels, so make them flatter."
+        "aiModels[].parameters, aiModels[].info, config.merge and the merge of each of patches may "
+        f"have at most {MAX_DEPTH} levels, so make them flatter."
     )
 
 
@@ -188,15 +192,20 @@ def _refused(message: str) -> Refused:
     return Refused(names.REASON_INVALID_SPEC, message)
 
 
-def _apart(spec: object) -> tuple[object, list[object], object]:
-    """A spec without what is measured apart, the entries of `aiModels`, and `config`."""
+def _apart(spec: object) -> tuple[object, list[object], object, dict[str, object]]:
+    """A spec without what is measured apart: the entries of `aiModels`, `config`, and patches."""
     if not isinstance(spec, dict):
-        return spec, [], None
+        return spec, [], None, {}
+    frame = {**spec, "config": None}
     entries = spec.get("aiModels")
-    if not isinstance(entries, list):
-        return {**spec, "config": None}, [], spec.get("config")
-    frame = {**spec, "aiModels": [None] * len(entries), "config": None}
-    return frame, entries, spec.get("config")
+    if isinstance(entries, list):
+        frame["aiModels"] = [None] * len(entries)
+    patches: dict[str, object] = {}
+    if isinstance(given := spec.get("patches"), dict):
+        patches = {name: patch for name, patch in given.items() if name in PATCHED}
+        frame["patches"] = {**given, **dict.fromkeys(patches)}
+    found = entries if isinstance(entries, list) else []
+    return frame, found, spec.get("config"), patches
 
 
 def _measure(value: object, *, most: int) -> Size:

@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -86,6 +86,23 @@ def check(value: Any, path: str, remedy: str = _REMEDY) -> None:  # noqa: ANN401
     """
     for found in _find(value, (None, path)):
         raise refuse(f"{shorten(_shown(found))} is a literal credential: {remedy}")
+
+
+def is_made_of_variables(text: str) -> bool:
+    """Whether a text only repeats other variables, which Kubernetes puts into it."""
+    return _VARIABLES.fullmatch(text.strip()) is not None
+
+
+def in_arguments(arguments: Sequence[str]) -> bool:
+    """Whether an argument of a command is a literal credential, or follows an option for one."""
+    option = ""
+    for argument in arguments:
+        value = argument
+        if argument.startswith("-"):
+            option, _, value = argument.partition("=")
+        if of_variable(option.lstrip("-"), value):
+            return True
+    return False
 
 
 def of_variable(name: str, value: str) -> str | None:

@@ -21,10 +21,12 @@ from pydantic import (
     model_validator,
 )
 
+from function.api.autoscaling import Autoscaling
 from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
 from function.api.metadata import CommonMetadata, Metadata
 from function.api.models import AIModel, distinct, served
+from function.api.patches import Patches
 from function.api.routing import (
     Cache,
     Config,
@@ -36,7 +38,7 @@ from function.api.routing import (
 )
 from function.api.secret_refs import Auth, Credentials
 from function.api.service import Service
-from function.api.validation import Model
+from function.api.validation import Model, refuse
 
 
 def _as_known(value: object, read: ValidatorFunctionWrapHandler) -> object:
@@ -63,7 +65,9 @@ class Spec(Model):
     config: Config = Config()
     deployment: Deployment = Deployment()
     service: Service = Service()
+    autoscaling: Autoscaling | None = None
     pod_disruption_budget: PodDisruptionBudget | None = None
+    patches: Patches = Patches()
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()
 
@@ -78,6 +82,12 @@ class Spec(Model):
         return self.port if self.service.port is None else self.service.port
 
     @property
+    def wanted_autoscaling(self) -> Autoscaling | None:
+        """How the gateway scales by itself, if it does and that is not switched off."""
+        scaling = self.autoscaling
+        return None if scaling is None or scaling.enabled is False else scaling
+
+    @property
     def wanted_budget(self) -> PodDisruptionBudget | None:
         """The disruption budget, if there is one and it is not switched off."""
         budget = self.pod_disruption_budget
@@ -87,6 +97,15 @@ class Spec(Model):
     def called_models(self) -> list[AIModel]:
         """The entries that take calls: one of weight 0 is left out of all that is composed."""
         return [model for model in self.ai_models if model.is_called]
+
+    @model_validator(mode="after")
+    def _scaled_by_one(self) -> "Spec":
+        if self.wanted_autoscaling is not None and self.deployment.replicas is not None:
+            raise refuse(
+                "deployment.replicas must not be set beside autoscaling, which decides how many "
+                "pods there are: remove it, or set autoscaling.enabled to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _together(self) -> "Spec":

@@ -143,17 +143,19 @@ class Plan:
             )
         )
 
-    def written(self, name: str, part: object, write: Callable[[], Manifest]) -> "Written":
+    def written(
+        self, name: str, part: object, write: Callable[[], tuple[Manifest, tuple[Result, ...]]]
+    ) -> "Written":
         """A manifest that is written once and kept, until what it takes from the cluster changes.
 
         Args:
             name: of the composed resource.
             part: all that the manifest depends on beside the plan.
-            write: writes it.
+            write: writes it, and says what the user should know about it.
         """
         kept = self._written.get(name)
         if kept is None or kept.part != part:
-            kept = self._written[name] = Written(part, write(), {})
+            kept = self._written[name] = Written(part, *write(), {})
         return kept
 
 
@@ -164,9 +166,11 @@ class Written:
     Attributes:
         part: all that it depends on beside the plan.
         manifest: the object.
+        results: what the user should look at or know about it.
         forms: other forms in which it has been written, by the name of the form.
     """
 
     part: Any
     manifest: Manifest
+    results: tuple[Result, ...]
     forms: dict[str, bytes]

@@ -6,14 +6,14 @@ from Crossplane, which looks it up and calls again before it changes anything.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from function import names
 from function.api import Router
 from function.call import Objects, Request, ResourceSelector
 from function.gateways.base import Plan, SecretKey
 from function.observed import master_key, ownership, secret_values
-from function.observed.deployment import ObservedDeployment
+from function.observed.deployment import ObservedDeployment, Scale
 from function.observed.master_key import GeneratedKey
 from function.observed.secret_values import SecretValues
 
@@ -52,6 +52,7 @@ class Observed(Seen):
         generated_key: the master key that is generated for the router; None if it wants none.
         secret_hash: a digest of all keys and values of Secrets that the gateway uses; None while
             they have never been read.
+        scale: how many pods the Deployment asks for; None if there is no Deployment.
         requirements: what Crossplane is to look up, by the name of the requirement.
     """
 
@@ -59,6 +60,7 @@ class Observed(Seen):
     own_keys: frozenset[SecretKey]
     generated_key: GeneratedKey | None
     secret_hash: str | None
+    scale: Scale | None
     requirements: Mapping[str, ResourceSelector]
 
     @property
@@ -135,6 +137,7 @@ def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed |
         own_keys=own_keys,
         generated_key=generated,
         secret_hash=digest,
+        scale=_scale(deployment, request.required.get(names.RESOURCE_DEPLOYMENT)),
         requirements=requirements,
     )
 
@@ -153,6 +156,12 @@ def _own_keys(plan: Plan, seen: Seen) -> frozenset[SecretKey]:
     if names.RESOURCE_MASTER_KEY in seen.own:
         return plan.own_keys - {plan.generated_key}
     return plan.own_keys
+
+
+def _scale(own: ObservedDeployment | None, found: Mapping[str, Any] | None) -> Scale | None:
+    """How many pods the Deployment asks for, even if it is not shown as observed yet."""
+    deployment = ObservedDeployment(found) if own is None and found is not None else own
+    return None if deployment is None else deployment.scale
 
 
 def _deployment(own: Objects) -> ObservedDeployment | None:

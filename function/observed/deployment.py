@@ -7,6 +7,26 @@ from typing import Any, Final
 from function import names, shapes
 from function.call import conditions_of
 
+_CROSSPLANE: Final = "apiextensions.crossplane.io/"
+"""What the names of Crossplane's field managers begin with."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How many pods the Deployment asks for, and who decides that.
+
+    Attributes:
+        replicas: how many.
+        foreign: whether a manager of fields other than Crossplane owns that number, so that it
+            stays as it is where Crossplane leaves it out. Owned by Crossplane alone it would become
+            Kubernetes' default, one.
+        autoscaled: whether the router's own autoscaler decides it, or did last.
+    """
+
+    replicas: int
+    foreign: bool
+    autoscaled: bool
+
 
 @dataclass(frozen=True)
 class ObservedDeployment:
@@ -35,6 +55,21 @@ class ObservedDeployment:
         """The secret hash of its pods."""
         return _hash(_template(self.manifest), names.ANNOTATION_SECRET_HASH)
 
+    @property
+    def scale(self) -> Scale:
+        """How many pods it asks for."""
+        replicas = shapes.as_int(shapes.at(self.manifest, "spec", "replicas"))
+        mark = shapes.at(self.manifest, "metadata", "annotations", names.ANNOTATION_AUTOSCALED)
+        return Scale(
+            replicas=_DEFAULT_REPLICAS if replicas is None else replicas,
+            foreign=any(
+                shapes.at(entry, "fieldsV1", "f:spec", "f:replicas") is not None
+                and not shapes.text_at(entry, "manager").startswith(_CROSSPLANE)
+                for entry in shapes.objects_at(self.manifest, "metadata", "managedFields")
+            ),
+            autoscaled=mark is not None,
+        )
+
     def count(self, field: str) -> int:
         """A number of replicas in its status, such as `readyReplicas`; 0 if it is not there."""
         return shapes.as_int(self._status.get(field)) or 0
@@ -46,7 +81,7 @@ class ObservedDeployment:
         """
         generation = shapes.as_int(shapes.at(self.manifest, "metadata", "generation")) or 0
         observed = shapes.as_int(self._status.get("observedGeneration"))
-        replicas = wanted["spec"]["replicas"]
+        replicas = wanted["spec"].get("replicas", self.scale.replicas)
         return (
             _runs(_template(self.manifest)) == _runs(_template(wanted))
             and observed is not None
@@ -61,6 +96,9 @@ class ObservedDeployment:
     def _condition(self, kind: str) -> Mapping[str, Any] | None:
         return next((c for c in conditions_of(self.manifest) if c.get("type") == kind), None)
 
+
+_DEFAULT_REPLICAS: Final = 1
+"""Kubernetes' own."""
 
 _COUNTS: Final = ("replicas", "updatedReplicas", "availableReplicas")
 

@@ -10,6 +10,7 @@ from function.gateways.base import Plan
 from function.observed import Incomplete, Observed
 from function.observed.deployment import ObservedDeployment
 from function.report import conditions, events, presence, status
+from function.resources import results
 from function.text import shorten
 
 
@@ -19,8 +20,9 @@ def composed(
     """The response with all composed resources."""
     found = presence.examine(plan, observed)
     deployment = observed.deployment
+    notes = (*plan.results, *results(plan, resources))
     shown = (
-        conditions.configured(plan.results),
+        conditions.configured(notes),
         presence.condition(found.whole),
         conditions.available(
             deployment,
@@ -34,7 +36,7 @@ def composed(
         status=status.fields(plan, observed, found.models),
         conditions=shown,
         requirements=observed.requirements,
-        results=events.new(shown, request.composite, plan.results),
+        results=events.new(shown, request.composite, notes),
         ttl_seconds=plan.router.platform.ttl_seconds,
         repeatable=observed.generated_key is None or not observed.generated_key.random,
     )

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-from function.call import DesiredResource
+from function import names
+from function.api.patches import PATCHED
+from function.call import DesiredResource, Result
 from function.gateways.base import Plan
 from function.observed import Observed
+from function.resources.autoscaler import Autoscaler
 from function.resources.base import ComposedKind
 from function.resources.config_map import ConfigMap
 from function.resources.deployment import Deployment
@@ -16,7 +19,10 @@ from function.resources.service import Service
 
 KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     kind.name: kind
-    for kind in (ConfigMap(), Deployment(), MasterKeySecret(), PodDisruptionBudget(), Service())
+    for kind in (
+        *(Autoscaler(), ConfigMap(), Deployment(), MasterKeySecret(), PodDisruptionBudget()),
+        Service(),
+    )
 }
 """All composed kinds, by the names of their objects among the composed resources."""
 
@@ -29,5 +35,23 @@ def build(plan: Plan, observed: Observed) -> dict[str, DesiredResource]:
         part = kind.part(observed)
         desired = plan.written(name, part, partial(kind.build, plan, part))
         ready = own is not None and kind.is_ready(desired.manifest, own)
-        resources[name] = DesiredResource(desired.manifest, ready, desired.forms)
+        resources[name] = DesiredResource(desired.manifest, ready, desired.results, desired.forms)
     return resources
+
+
+def results(plan: Plan, resources: Mapping[str, DesiredResource]) -> tuple[Result, ...]:
+    """What the user should look at or know about the composed resources."""
+    unused = [
+        name for name in PATCHED if plan.router.spec.patches.of(name) and name not in resources
+    ]
+    return (
+        *(result for resource in resources.values() for result in resource.results),
+        *(
+            Result(
+                names.EVENT_PATCHES,
+                f"patches.{name} has no effect, since there is no such object: remove the patch, "
+                "or set the field that composes the object.",
+            )
+            for name in unused
+        ),
+    )

@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from function import names
 from function.api import Router
-from function.call import Manifest, ResourceSelector
+from function.call import Manifest, ResourceSelector, Result
 from function.gateways.base import Plan
 from function.observed import Observed, Seen
+from function.resources import patching
 
 PartT = TypeVar("PartT")
 
@@ -25,12 +26,14 @@ class ComposedKind(ABC, Generic[PartT]):
         kind: of its object.
         adopts: whether an object of its name that no one controls is taken over; otherwise the name
             is taken.
+        fixed: pointers to what no patch may change in its object, each with why.
     """
 
     name: ClassVar[str]
     api_version: ClassVar[str]
     kind: ClassVar[str]
     adopts: ClassVar[bool] = False
+    fixed: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def part(self, observed: Observed) -> PartT:
@@ -62,8 +65,54 @@ class ComposedKind(ABC, Generic[PartT]):
             self.api_version, self.kind, self.object_name(router), router.namespace
         )
 
-    def build(self, plan: Plan, part: PartT) -> Manifest:
-        """The object."""
+    def build(self, plan: Plan, part: PartT) -> tuple[Manifest, tuple[Result, ...]]:
+        """The object with its patch, and what the user should know about that.
+
+        Raises:
+            Refused: the patch changes what the object must keep, or the object is too large.
+        """
+        manifest = self.generate(plan, part)
+        results = self.notes(plan)
+        if (patch := plan.router.spec.patches.of(self.name)) is not None:
+            # So that a patch is not refused, or taken, for what the cluster happens to hold.
+            other = self.varied(manifest)
+            patched, _ = patching.apply(other, patch, self.name)
+            patching.check(other, patched, self.name, labels(plan), self.fixed)
+            self.check_patched(plan, other, patched)
+            manifest, told = patching.apply(manifest, patch, self.name)
+            results += told
+        self.check(plan, manifest)
+        return manifest, results
+
+    def notes(self, plan: Plan) -> tuple[Result, ...]:  # noqa: ARG002
+        """What the user should know about the object, whether it is patched or not."""
+        return ()
+
+    def varied(self, generated: Manifest) -> Manifest:
+        """The object as it would be if the cluster held something that it never does."""
+        return generated
+
+    def check_patched(self, plan: Plan, generated: Manifest, patched: Manifest) -> None:
+        """Refuses a patch that changes more than `fixed` can say.
+
+        Args:
+            plan: the plan of the gateway.
+            generated: the object without the patch.
+            patched: the object with it.
+
+        Raises:
+            Refused: it does.
+        """
+
+    def check(self, plan: Plan, manifest: Manifest) -> None:
+        """Refuses an object that Kubernetes could not keep.
+
+        Raises:
+            Refused: it is one.
+        """
+
+    def generate(self, plan: Plan, part: PartT) -> Manifest:
+        """The object without its patch."""
         router = plan.router
         common = router.spec.common_metadata
         metadata: Manifest = {

@@ -1,5 +1,7 @@
 """The ConfigMap with the files of the gateway's configuration."""
 
+from typing import ClassVar
+
 from function import names
 from function.api import Router
 from function.call import Manifest
@@ -14,6 +16,10 @@ class ConfigMap(ComposedKind[None]):
     name = names.RESOURCE_CONFIG_MAP
     api_version = "v1"
     kind = "ConfigMap"
+    fixed: ClassVar = dict.fromkeys(
+        ("/data", "/binaryData", "/immutable"),
+        "which holds the gateway's configuration, and has a field of its own, spec.config",
+    )
 
     def object_name(self, router: Router) -> str:
         """The name that the pods mount."""

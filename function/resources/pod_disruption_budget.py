@@ -1,5 +1,7 @@
 """The PodDisruptionBudget that keeps drains from evicting too many of the gateway's pods."""
 
+from typing import ClassVar
+
 from function import names
 from function.call import Manifest
 from function.gateways.base import Plan
@@ -13,6 +15,13 @@ class PodDisruptionBudget(ComposedKind[None]):
     name = names.RESOURCE_POD_DISRUPTION_BUDGET
     api_version = "policy/v1"
     kind = "PodDisruptionBudget"
+    fixed: ClassVar = {
+        "/spec/selector": "by which the gateway's pods are known",
+        **dict.fromkeys(
+            ("/spec/minAvailable", "/spec/maxUnavailable"),
+            "which has a field of its own in spec.podDisruptionBudget",
+        ),
+    }
 
     def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
         """Only if the router asks for one."""

@@ -1,14 +1,18 @@
 """The Service in front of the gateway's pods."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Final
 
 from function import names, shapes
 from function.api import Router
 from function.call import Manifest
 from function.gateways.base import Plan
 from function.observed import Observed
+from function.resources import patching
 from function.resources.base import ComposedKind, service_selector
+
+_PORT: Final = ("name", "port", "protocol", "targetPort")
+"""By which its port leads to the gateway."""
 
 
 class Service(ComposedKind[None]):
@@ -17,6 +21,11 @@ class Service(ComposedKind[None]):
     name = names.RESOURCE_SERVICE
     api_version = "v1"
     kind = "Service"
+    fixed: ClassVar = {
+        "/spec/selector": "by which the gateway's pods are known",
+        "/spec/externalIPs": "with which the Service takes calls that are for other hosts",
+        "/spec/externalName": "with which calls go to another host",
+    }
 
     def is_ready(self, desired: Manifest, observed: Mapping[str, Any]) -> bool:
         """Whether it can be called at the port that the status names."""
@@ -24,6 +33,26 @@ class Service(ComposedKind[None]):
 
     def part(self, observed: Observed) -> None:
         """Nothing."""
+
+    def check_patched(self, plan: Plan, generated: Manifest, patched: Manifest) -> None:  # noqa: ARG002
+        """Refuses a Service that leads elsewhere, or not to the gateway."""
+        refuse = patching.refusal_of(self.name)
+        if shapes.at(patched, "spec", "type") == "ExternalName":
+            raise refuse(
+                "must not set /spec/type to ExternalName, with which calls go elsewhere",
+                patching.REMOVE,
+            )
+        ports, (own,) = shapes.at(patched, "spec", "ports"), generated["spec"]["ports"]
+        if (
+            not isinstance(ports, list)
+            or not all(isinstance(p, dict) and shapes.as_int(p.get("port")) for p in ports)
+            or not ports
+            or any(ports[0].get(key) != own[key] for key in _PORT)
+        ):
+            raise refuse(
+                f"must leave the port {own['port']} first in /spec/ports, as it is",
+                "a list replaces the whole list, so repeat that port and give the others a number",
+            )
 
     def annotations(self, plan: Plan, part: None) -> Mapping[str, str]:  # noqa: ARG002
         """Those that the router gives to its Service alone."""

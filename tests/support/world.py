@@ -18,6 +18,9 @@ from function.compose import compose
 
 UID = "0d9a6c1e-0000-4000-8000-000000000001"
 
+MANAGER = "apiextensions.crossplane.io/composed/0d9a6c1e"
+"""The manager of the fields that Crossplane applies."""
+
 Key = tuple[str, str, str]
 
 
@@ -131,7 +134,35 @@ class World:
         uid = self.xr["metadata"]["uid"]
         if _uid(present) not in (None, uid):
             raise AssertionError(f"applied over an object of another controller: {_key(manifest)}")
-        self.add({**present, **controlled(manifest, uid=uid)})
+        applied = {**present, **controlled(manifest, uid=uid)}
+        self.add(_scaled(present, applied) if manifest["kind"] == "Deployment" else applied)
+
+    def scale(self, replicas: int, manager: str = "kube-controller-manager") -> None:
+        """Sets the number of the gateway's pods, as an autoscaler or a person does."""
+        deployment = self.objects["Deployment", "team", "gw"]
+        deployment["spec"]["replicas"] = replicas
+        deployment["metadata"]["managedFields"] = [_owned(manager)]
+
+
+def _scaled(present: Manifest, applied: Manifest) -> Manifest:
+    """A Deployment once it is applied: its number of pods, and who owns that field."""
+    others = [
+        entry
+        for entry in present.get("metadata", {}).get("managedFields", [])
+        if entry != _owned(MANAGER)
+    ]
+    spec = dict(applied["spec"])
+    if "replicas" not in spec:
+        spec["replicas"] = present["spec"]["replicas"] if others else 1
+        owners = others
+    else:
+        same = "spec" in present and present["spec"]["replicas"] == spec["replicas"]
+        owners = [*(others if same else []), _owned(MANAGER)]
+    return {**applied, "spec": spec, "metadata": {**applied["metadata"], "managedFields": owners}}
+
+
+def _owned(manager: str) -> Manifest:
+    return {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
 
 
 def _key(manifest: Manifest) -> Key:
