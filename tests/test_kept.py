@@ -27,6 +27,8 @@ PROVIDERS = ["openai", "anthropic", "azure", "mistral", "cerebras", "no-such-pro
 
 ON_FAILURE = {"model": "*", "when": "Failure", "to": ["a"]}
 
+PATCHES: list[Manifest] = [{"sessionAffinity": "ClientIP"}, {"selector": {"app": "other"}}]
+
 OF_ENTRIES: list[Callable[[random.Random], Manifest]] = [
     lambda draw: {"rpm": draw.choice([1, 2, True, 1.0])},  # Python says `1 == True == 1.0`.
     lambda draw: {"parameters": {"temperatur": draw.random(), "user": f"u{draw.random()}"}},
@@ -121,7 +123,17 @@ class Cluster:
             if "ports" in manifest.get("spec", {}) and self._source.random() < 0.2:
                 manifest["spec"]["ports"][0]["port"] = 1
         if "deployment" in self._observed[i]:
-            self._observed[i]["deployment"]["status"] = {"replicas": self._source.randrange(3)}
+            deployment = self._observed[i]["deployment"]
+            deployment["status"] = {"replicas": self._source.randrange(3)}
+            deployment["spec"]["replicas"] = self._source.randrange(3)
+            deployment["metadata"]["managedFields"] = [
+                {
+                    "manager": self._source.choice(["kube-controller-manager", "other"]),
+                    "operation": "Update",
+                    "subresource": "scale",
+                    "fieldsV1": {"f:spec": {"f:replicas": {}}},
+                }
+            ]
             self._observed[i]["deployment"]["spec"]["replicas"] = self._source.randrange(3)
 
     def _rotate(self, _: int) -> None:
