@@ -38,6 +38,7 @@ INPUT_KIND: Final = "Input"
 RESOURCE_CONFIG_MAP: Final = "configMap"
 RESOURCE_DEPLOYMENT: Final = "deployment"
 RESOURCE_MASTER_KEY: Final = "masterKey"
+RESOURCE_NETWORK_POLICY: Final = "networkPolicy"
 RESOURCE_POD_DISRUPTION_BUDGET: Final = "podDisruptionBudget"
 RESOURCE_SERVICE: Final = "service"
 

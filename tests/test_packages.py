@@ -154,8 +154,14 @@ def test_the_role_grants_what_is_composed_and_nothing_more() -> None:
     }
     composed = [kind for kind in KINDS.values() if kind.kind not in CROSSPLANES_OWN]
     assert granted == {
-        (kind.api_version.rpartition("/")[0], f"{kind.kind.lower()}s"): VERBS for kind in composed
+        (kind.api_version.rpartition("/")[0], plural(kind.kind)): VERBS for kind in composed
     }
+
+
+def plural(kind: str) -> str:
+    """What Kubernetes calls the objects of a kind in a path and in a role."""
+    name = re.sub(r"y$", "ie", kind.lower())
+    return f"{name}es" if name.endswith("s") else f"{name}s"
 
 
 def test_the_names_in_the_code_are_those_of_the_packages() -> None:

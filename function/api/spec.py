@@ -25,6 +25,7 @@ from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
 from function.api.metadata import CommonMetadata, Metadata
 from function.api.models import AIModel, distinct, served
+from function.api.network_policy import NetworkPolicy
 from function.api.routing import (
     Cache,
     Config,
@@ -64,6 +65,7 @@ class Spec(Model):
     deployment: Deployment = Deployment()
     service: Service = Service()
     pod_disruption_budget: PodDisruptionBudget | None = None
+    network_policy: NetworkPolicy | None = None
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()
 
@@ -82,6 +84,12 @@ class Spec(Model):
         """The disruption budget, if there is one and it is not switched off."""
         budget = self.pod_disruption_budget
         return None if budget is None or budget.enabled is False else budget
+
+    @property
+    def wanted_policy(self) -> NetworkPolicy | None:
+        """The network policy, if there is one and it is not switched off."""
+        policy = self.network_policy
+        return None if policy is None or policy.enabled is False else policy
 
     @cached_property
     def called_models(self) -> list[AIModel]:

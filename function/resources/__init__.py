@@ -11,12 +11,20 @@ from function.resources.base import ComposedKind
 from function.resources.config_map import ConfigMap
 from function.resources.deployment import Deployment
 from function.resources.master_key import MasterKeySecret
+from function.resources.network_policy import NetworkPolicy
 from function.resources.pod_disruption_budget import PodDisruptionBudget
 from function.resources.service import Service
 
 KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     kind.name: kind
-    for kind in (ConfigMap(), Deployment(), MasterKeySecret(), PodDisruptionBudget(), Service())
+    for kind in (
+        ConfigMap(),
+        Deployment(),
+        MasterKeySecret(),
+        NetworkPolicy(),
+        PodDisruptionBudget(),
+        Service(),
+    )
 }
 """All composed kinds, by the names of their objects among the composed resources."""
 

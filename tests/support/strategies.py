@@ -164,6 +164,22 @@ _config = st.fixed_dictionaries(
     },
 )
 
+_selector = st.fixed_dictionaries(
+    {}, optional={"matchLabels": st.dictionaries(_word, _word, max_size=2)}
+)
+_cidr = st.sampled_from(["10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "10.0.0.1/32", "2001:db8::/32"])
+_excepted = st.sampled_from([("10.0.0.0/8", "10.1.0.0/16"), ("::/0", "2001:DB8::/32")])
+_peer = st.one_of(
+    st.builds(lambda selector: {"podSelector": selector}, _selector),
+    st.builds(lambda selector: {"namespaceSelector": selector}, _selector),
+    st.fixed_dictionaries({"podSelector": _selector, "namespaceSelector": _selector}),
+    st.builds(lambda cidr: {"ipBlock": {"cidr": cidr}}, _cidr),
+    st.builds(lambda two: {"ipBlock": {"cidr": two[0], "except": [two[1]]}}, _excepted),
+)
+_network_policy = st.fixed_dictionaries(
+    {"from": st.lists(_peer, min_size=1, max_size=3)}, optional={"enabled": st.booleans()}
+)
+
 _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=_identity)},
     optional={
@@ -177,6 +193,7 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "redis": _redis,
         "cache": _cache,
         "config": _config,
+        "networkPolicy": _network_policy,
     },
 )
 
