@@ -37,6 +37,7 @@ INPUT_KIND: Final = "Input"
 # means a new object, and the old one is deleted.
 RESOURCE_CONFIG_MAP: Final = "configMap"
 RESOURCE_DEPLOYMENT: Final = "deployment"
+RESOURCE_INGRESS: Final = "ingress"
 RESOURCE_MASTER_KEY: Final = "masterKey"
 RESOURCE_NETWORK_POLICY: Final = "networkPolicy"
 RESOURCE_POD_DISRUPTION_BUDGET: Final = "podDisruptionBudget"

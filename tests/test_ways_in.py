@@ -9,10 +9,13 @@ from function.call import Manifest
 from tests.support.world import World, controlled, router
 from tests.test_pods import OWN, composed
 
+HOSTS = ["llm.example.com", "*.llm.example.com"]
+
 PEER: Manifest = {"namespaceSelector": {"matchLabels": {"team": "a"}}}
 FROM: Manifest = {"from": [PEER]}
 
 ON_REQUEST: dict[str, tuple[str, str, Manifest]] = {
+    names.RESOURCE_INGRESS: ("networking.k8s.io/v1", "Ingress", {"hosts": ["llm.example.com"]}),
     names.RESOURCE_NETWORK_POLICY: ("networking.k8s.io/v1", "NetworkPolicy", FROM),
 }
 """The kinds that are composed on request, by their names among the composed resources, which are
@@ -103,3 +106,114 @@ def test_a_network_policy_lets_in_who_is_named_to_the_gateways_port_alone() -> N
         "policyTypes": ["Ingress"],
         "ingress": [{"from": peers, "ports": [{"protocol": "TCP", "port": 8080}]}],
     }
+
+
+# -- The Ingress
+
+
+def test_an_ingress_leads_from_its_hosts_to_the_service() -> None:
+    ingress = composed(
+        names.RESOURCE_INGRESS, service={"port": 80}, ingress={"hosts": HOSTS, "path": "/v1"}
+    )
+    path = {
+        "path": "/v1",
+        "pathType": "Prefix",
+        "backend": {"service": {"name": "gw", "port": {"number": 80}}},
+    }
+    assert ingress["spec"] == {"rules": [{"host": h, "http": {"paths": [path]}} for h in HOSTS]}
+
+
+def test_an_ingress_passes_on_every_path_by_default() -> None:
+    (rule,) = composed(names.RESOURCE_INGRESS, ingress={"hosts": HOSTS[:1]})["spec"]["rules"]
+    assert [path["path"] for path in rule["http"]["paths"]] == ["/"]
+
+
+def test_an_ingress_serves_all_its_hosts_with_one_certificate() -> None:
+    ingress = composed(
+        names.RESOURCE_INGRESS,
+        ingress={"hosts": HOSTS, "className": "nginx", "tls": {"secretName": "cert"}},
+    )
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+    assert ingress["spec"]["tls"] == [{"hosts": HOSTS, "secretName": "cert"}]
+    own = composed(names.RESOURCE_INGRESS, ingress={"hosts": HOSTS, "tls": {}})
+    assert own["spec"]["tls"] == [{"hosts": HOSTS}]
+
+
+def test_the_annotations_of_an_ingress_are_its_own() -> None:
+    answer = World(
+        router(
+            ingress={"hosts": HOSTS, "annotations": {"a": "ingress", "b": "ingress"}},
+            commonMetadata={"annotations": {"a": "common", "c": "common"}},
+        )
+    ).reconcile()
+    shown = {
+        name: resource.manifest["metadata"]["annotations"]
+        for name, resource in answer.resources.items()
+    }
+    wanted = {"a": "ingress", "b": "ingress", "c": "common"}
+    assert shown[names.RESOURCE_INGRESS] == wanted
+    assert shown[names.RESOURCE_SERVICE] == {"a": "common", "c": "common"}
+
+
+def test_no_annotation_of_an_ingress_is_a_credential() -> None:
+    annotations = {"example.com/auth": "sk-s3cr3ts3cr3ts3cr3t"}
+    refused = World(router(ingress={"hosts": HOSTS, "annotations": annotations})).call().refusal
+    assert refused is not None
+    assert refused.message == (
+        "spec.ingress: annotations.example.com/auth is a literal credential: keep it in a Secret, "
+        "for everyone who sees the object sees its annotations."
+    )
+
+
+# -- The URL
+
+
+def balanced(*addresses: Manifest, **spec: Any) -> str | None:  # noqa: ANN401
+    """The URL of a router whose Service's load balancer has these addresses."""
+    world = World(router(**spec))
+    world.reconcile()
+    status = {"loadBalancer": {"ingress": list(addresses)}}
+    world.objects["Service", "team", "gw"]["status"] = status
+    url: str | None = world.call().status.get("externalUrl")
+    return url
+
+
+@pytest.mark.parametrize(
+    ("block", "url"),
+    [
+        ({"hosts": HOSTS}, "http://llm.example.com"),
+        ({"hosts": HOSTS, "tls": {}}, "https://llm.example.com"),
+        ({"hosts": HOSTS[::-1], "tls": {"secretName": "t"}}, "https://llm.example.com"),
+        ({"hosts": HOSTS, "path": "/v1/chat"}, "http://llm.example.com"),
+        ({"hosts": HOSTS, "path": "/llm/"}, "http://llm.example.com/llm"),
+        ({"hosts": HOSTS[1:]}, None),
+        ({"hosts": HOSTS, "enabled": False}, None),
+    ],
+)
+def test_the_url_of_an_ingress_is_what_clients_append_v1_to(block: Manifest, url: str) -> None:
+    assert World(router(ingress=block)).reconcile().status.get("externalUrl") == url
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ({"hostname": "lb.example.com"}, "http://lb.example.com:80"),
+        ({"ip": "192.0.2.1"}, "http://192.0.2.1:80"),
+        ({"ip": "2001:db8::1"}, "http://[2001:db8::1]:80"),
+        ({"hostname": "a b"}, None),
+        ({"ip": 1}, None),
+        ({}, None),
+    ],
+)
+def test_the_url_of_a_load_balancer_is_known_once_it_has_an_address(
+    address: Manifest, url: str | None
+) -> None:
+    service = {"type": "LoadBalancer", "port": 80}
+    assert balanced(service=service) is None
+    assert balanced({}, address, service=service) == url
+    assert balanced(address, service={"port": 80}) is None
+
+
+def test_the_url_of_an_ingress_comes_before_that_of_a_load_balancer() -> None:
+    spec = {"ingress": {"hosts": HOSTS}, "service": {"type": "LoadBalancer"}}
+    assert balanced({"ip": "192.0.2.1"}, **spec) == "http://llm.example.com"

@@ -38,6 +38,7 @@ from function.api.routing import (
 from function.api.secret_refs import Auth, Credentials
 from function.api.service import Service
 from function.api.validation import Model
+from function.api.ways_in import Ingress
 
 
 def _as_known(value: object, read: ValidatorFunctionWrapHandler) -> object:
@@ -66,6 +67,7 @@ class Spec(Model):
     service: Service = Service()
     pod_disruption_budget: PodDisruptionBudget | None = None
     network_policy: NetworkPolicy | None = None
+    ingress: Ingress | None = None
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()
 
@@ -90,6 +92,11 @@ class Spec(Model):
         """The network policy, if there is one and it is not switched off."""
         policy = self.network_policy
         return None if policy is None or policy.enabled is False else policy
+
+    @property
+    def wanted_ingress(self) -> Ingress | None:
+        """The Ingress, if there is one and it is not switched off."""
+        return None if self.ingress is None or self.ingress.enabled is False else self.ingress
 
     @cached_property
     def called_models(self) -> list[AIModel]:

@@ -179,6 +179,17 @@ _peer = st.one_of(
 _network_policy = st.fixed_dictionaries(
     {"from": st.lists(_peer, min_size=1, max_size=3)}, optional={"enabled": st.booleans()}
 )
+_host = st.sampled_from(["llm.example.com", "*.example.com", "localhost", "1.example", "a-1.x-y"])
+_ingress = st.fixed_dictionaries(
+    {"hosts": st.lists(_host, min_size=1, max_size=3)},
+    optional={
+        "enabled": st.booleans(),
+        "className": _word,
+        "path": st.sampled_from(["/", "/v1", "/v1/", "/a.b/~c/-_"]),
+        "tls": st.fixed_dictionaries({}, optional={"secretName": _word}),
+        "annotations": st.dictionaries(_word, _text, max_size=3),
+    },
+)
 
 _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=_identity)},
@@ -194,6 +205,7 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "cache": _cache,
         "config": _config,
         "networkPolicy": _network_policy,
+        "ingress": _ingress,
     },
 )
 
