@@ -225,7 +225,8 @@ def add_rule(wanted: Manifest, rule: Manifest) -> None:
 
     It stands on the object, since the API server would repeat the string otherwise.
     """
-    text, strings = rule["rule"], wanted
+    # `namespace` is a word of CEL's own, so that the field is written otherwise there.
+    text, strings = rule["rule"].replace("__namespace__", "namespace"), wanted
     if "fieldPath" in rule:
         name = rule["fieldPath"].removeprefix(".")
         strings = wanted["properties"].get(name, {})

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from function import names
-from function.call import Manifest
-from tests.support.world import World, controlled, router
+from function.call import Manifest, Request, ResourceSelector, Result
+from function.compose import compose
+from function.observed import definitions
+from tests.support.world import World, controlled, definition, router
 from tests.test_pods import OWN, composed
 
 HOSTS = ["llm.example.com", "*.llm.example.com"]
@@ -15,6 +17,11 @@ PEER: Manifest = {"namespaceSelector": {"matchLabels": {"team": "a"}}}
 FROM: Manifest = {"from": [PEER]}
 
 ON_REQUEST: dict[str, tuple[str, str, Manifest]] = {
+    names.RESOURCE_HTTP_ROUTE: (
+        "gateway.networking.k8s.io/v1",
+        "HTTPRoute",
+        {"parentRefs": [{"name": "public"}], "hostnames": ["llm.example.org"]},
+    ),
     names.RESOURCE_INGRESS: ("networking.k8s.io/v1", "Ingress", {"hosts": ["llm.example.com"]}),
     names.RESOURCE_NETWORK_POLICY: ("networking.k8s.io/v1", "NetworkPolicy", FROM),
 }
@@ -165,6 +172,126 @@ def test_no_annotation_of_an_ingress_is_a_credential() -> None:
     )
 
 
+# -- The HTTPRoute
+
+
+def test_an_http_route_leads_from_its_gateways_to_the_service() -> None:
+    parents = [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
+    block = {"parentRefs": parents, "hostnames": HOSTS, "annotations": {"a": "b"}}
+    route = composed(names.RESOURCE_HTTP_ROUTE, service={"port": 80}, httpRoute=block)
+    assert route["metadata"]["annotations"] == {"a": "b"}
+    assert route["spec"] == {
+        "parentRefs": parents,
+        "hostnames": HOSTS,
+        "rules": [{"backendRefs": [{"name": "gw", "port": 80}]}],
+    }
+
+
+def test_an_http_route_may_have_the_hosts_of_its_gateway() -> None:
+    world = World(router(httpRoute={"parentRefs": [{"name": "public"}]}))
+    answer = world.reconcile()
+    assert "hostnames" not in answer.resources[names.RESOURCE_HTTP_ROUTE].manifest["spec"]
+    assert "externalUrl" not in answer.status
+
+
+@pytest.mark.parametrize(
+    ("condition", "ready"),
+    [
+        ({"type": "Accepted", "status": "True"}, True),
+        ({"type": "Accepted", "status": "Unknown"}, True),
+        ({"type": "Accepted", "status": "False"}, False),
+        ({"type": "ResolvedRefs", "status": "False"}, False),
+        ({"type": "example.com/Other", "status": "False"}, True),
+    ],
+)
+def test_an_http_route_is_not_ready_while_a_gateway_rejects_it(
+    condition: Manifest,
+    ready: bool,  # noqa: FBT001
+) -> None:
+    world = asking(names.RESOURCE_HTTP_ROUTE)
+    world.reconcile()
+    route = world.objects["HTTPRoute", "team", "gw"]
+    accepted = {"conditions": [{"type": "Accepted", "status": "True"}]}
+    route["status"] = {"parents": [accepted, {"conditions": [condition]}]}
+    assert world.call().resources[names.RESOURCE_HTTP_ROUTE].ready is ready
+
+
+# -- A kind that the cluster does not serve
+
+CRD = "httproutes.gateway.networking.k8s.io"
+NOT_SERVED = (
+    "spec.httpRoute composes nothing, since the cluster does not serve HTTPRoute in "
+    f"gateway.networking.k8s.io/v1: install its CustomResourceDefinition '{CRD}', or remove "
+    "spec.httpRoute."
+)
+
+
+def without_the_gateway_api() -> World:
+    """A router that asks for an HTTPRoute in a cluster that knows none."""
+    world = asking(names.RESOURCE_HTTP_ROUTE)
+    world.uninstalled = frozenset({CRD})
+    return world
+
+
+def test_a_kind_that_is_not_served_is_neither_composed_nor_looked_up_but_warned_of() -> None:
+    """Crossplane would fail the whole reconcile, and nothing at all would be composed."""
+    answer = without_the_gateway_api().reconcile()
+    assert answer.refusal is None
+    assert {names.RESOURCE_DEPLOYMENT, names.RESOURCE_SERVICE} <= answer.resources.keys()
+    assert names.RESOURCE_HTTP_ROUTE not in answer.resources
+    assert names.RESOURCE_HTTP_ROUTE not in answer.requirements
+    assert "externalUrl" not in answer.status
+    assert Result(names.EVENT_NOT_SERVED, NOT_SERVED) in answer.results
+    (configured,) = (c for c in answer.conditions if c.type == names.CONFIGURED)
+    assert configured.status == "True"
+    assert NOT_SERVED in configured.message
+
+
+def test_its_definition_is_looked_up_before_anything_of_the_kind() -> None:
+    """By its name alone: it has no namespace."""
+    xr = asking(names.RESOURCE_HTTP_ROUTE).xr
+    first = compose(Request(xr))
+    assert not first.resources
+    definition_of = definitions.requirement(names.RESOURCE_HTTP_ROUTE)
+    assert first.requirements[definition_of] == ResourceSelector(
+        "apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD
+    )
+    assert names.RESOURCE_HTTP_ROUTE not in first.requirements
+    found: dict[str, Manifest | None] = dict.fromkeys(first.requirements)
+    second = compose(Request(xr, required={**found, definition_of: definition(CRD)}))
+    assert not second.resources
+    assert second.requirements.keys() - first.requirements.keys() == {names.RESOURCE_HTTP_ROUTE}
+
+
+def test_a_definition_without_the_version_does_not_serve_it() -> None:
+    world = asking(names.RESOURCE_HTTP_ROUTE)
+    world.add(definition(CRD, "v1beta1"))
+    answer = world.reconcile()
+    assert names.RESOURCE_HTTP_ROUTE not in answer.resources
+    assert Result(names.EVENT_NOT_SERVED, NOT_SERVED) in answer.results
+
+
+def test_the_definition_is_not_looked_up_once_the_object_is_there() -> None:
+    """It is larger than all else in a request."""
+    world = asking(names.RESOURCE_HTTP_ROUTE)
+    world.reconcile()
+    answer = world.call()
+    assert names.RESOURCE_HTTP_ROUTE in answer.resources
+    assert definitions.requirement(names.RESOURCE_HTTP_ROUTE) not in answer.requirements
+
+
+def test_it_is_composed_once_its_definition_is_installed() -> None:
+    world = without_the_gateway_api()
+    world.reconcile()
+    world.uninstalled = frozenset()
+    assert names.RESOURCE_HTTP_ROUTE in world.reconcile().resources
+
+
+def test_what_is_switched_off_needs_no_definition() -> None:
+    world = asking(names.RESOURCE_HTTP_ROUTE, enabled=False)
+    assert definitions.requirement(names.RESOURCE_HTTP_ROUTE) not in world.reconcile().requirements
+
+
 # -- The URL
 
 
@@ -217,3 +344,13 @@ def test_the_url_of_a_load_balancer_is_known_once_it_has_an_address(
 def test_the_url_of_an_ingress_comes_before_that_of_a_load_balancer() -> None:
     spec = {"ingress": {"hosts": HOSTS}, "service": {"type": "LoadBalancer"}}
     assert balanced({"ip": "192.0.2.1"}, **spec) == "http://llm.example.com"
+
+
+def test_the_url_of_an_http_route_is_with_https_and_after_that_of_an_ingress() -> None:
+    route = {"parentRefs": [{"name": "public"}], "hostnames": ["*.example.org", "llm.example.org"]}
+    load_balancer = {"type": "LoadBalancer"}
+    address = {"ip": "192.0.2.1"}
+    by_route = balanced(address, httpRoute=route, service=load_balancer)
+    assert by_route == "https://llm.example.org"
+    both = balanced(httpRoute=route, ingress={"hosts": HOSTS})
+    assert both == "http://llm.example.com"

@@ -38,7 +38,7 @@ from function.api.routing import (
 from function.api.secret_refs import Auth, Credentials
 from function.api.service import Service
 from function.api.validation import Model
-from function.api.ways_in import Ingress
+from function.api.ways_in import HTTPRoute, Ingress
 
 
 def _as_known(value: object, read: ValidatorFunctionWrapHandler) -> object:
@@ -68,6 +68,7 @@ class Spec(Model):
     pod_disruption_budget: PodDisruptionBudget | None = None
     network_policy: NetworkPolicy | None = None
     ingress: Ingress | None = None
+    http_route: HTTPRoute | None = None
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()
 
@@ -97,6 +98,12 @@ class Spec(Model):
     def wanted_ingress(self) -> Ingress | None:
         """The Ingress, if there is one and it is not switched off."""
         return None if self.ingress is None or self.ingress.enabled is False else self.ingress
+
+    @property
+    def wanted_route(self) -> HTTPRoute | None:
+        """The HTTPRoute, if there is one and it is not switched off."""
+        route = self.http_route
+        return None if route is None or route.enabled is False else route
 
     @cached_property
     def called_models(self) -> list[AIModel]:

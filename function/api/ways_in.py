@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from function.api import literals
-from function.api.fields import DOMAIN, AnnotationValue, MetadataKey, ObjectName
+from function.api.fields import DOMAIN, AnnotationValue, MetadataKey, NamespaceName, ObjectName
 from function.api.metadata import check_ingress_annotations
 from function.api.validation import Model, Rule, refuse, without_nulls
 
@@ -69,5 +69,49 @@ class Ingress(Model):
     @model_validator(mode="after")
     def _known_of_ingresses(self) -> "Ingress":
         check_ingress_annotations(self.annotations)
+        literals.check(self.annotations, "annotations", _REMEDY)
+        return self
+
+
+class ParentRef(Model):
+    """A Gateway, or one of its listeners."""
+
+    name: ObjectName
+    namespace: NamespaceName | None = None
+    section_name: ObjectName | None = None
+
+
+def _apart(parents: list[ParentRef]) -> list[ParentRef]:
+    """Rejects two references to one Gateway that do not name different listeners."""
+    by_gateway: dict[tuple[str | None, str], list[str | None]] = {}
+    for parent in parents:
+        sections = by_gateway.setdefault((parent.namespace, parent.name), [])
+        sections.append(parent.section_name)
+    for sections in by_gateway.values():
+        if len(sections) > 1 and (None in sections or len({*sections}) < len(sections)):
+            raise refuse(
+                "entries that name the same Gateway must each have a sectionName of their own"
+            )
+    return parents
+
+
+class HTTPRoute(Model):
+    """The gateway's HTTPRoute, in the Gateway API's own fields."""
+
+    enabled: bool | None = None
+    parent_refs: (
+        Annotated[list[ParentRef], Field(min_length=1, max_length=8), AfterValidator(_apart)] | None
+    ) = None
+    hostnames: Annotated[list[Host], Field(min_length=1, max_length=16)] | None = None
+    annotations: Annotations = {}
+
+    @model_validator(mode="after")
+    def _names_a_parent(self) -> "HTTPRoute":
+        if self.parent_refs is None and self.enabled is not False:
+            raise refuse("parentRefs must name at least one Gateway, which serves the route")
+        return self
+
+    @model_validator(mode="after")
+    def _known_of_routes(self) -> "HTTPRoute":
         literals.check(self.annotations, "annotations", _REMEDY)
         return self

@@ -9,7 +9,7 @@ from function.errors import Refused
 from function.gateways.base import Plan
 from function.observed import Incomplete, Observed
 from function.observed.deployment import ObservedDeployment
-from function.report import conditions, events, presence, status
+from function.report import conditions, events, presence, status, unserved
 from function.text import shorten
 
 
@@ -19,8 +19,9 @@ def composed(
     """The response with all composed resources."""
     found = presence.examine(plan, observed)
     deployment = observed.deployment
+    results = (*plan.results, *unserved.results(observed.unserved))
     shown = (
-        conditions.configured(plan.results),
+        conditions.configured(results),
         presence.condition(found.whole),
         conditions.available(
             deployment,
@@ -34,7 +35,7 @@ def composed(
         status=status.fields(plan, observed, found.models),
         conditions=shown,
         requirements=observed.requirements,
-        results=events.new(shown, request.composite, plan.results),
+        results=events.new(shown, request.composite, results),
         ttl_seconds=plan.router.platform.ttl_seconds,
         repeatable=observed.generated_key is None or not observed.generated_key.random,
     )

@@ -9,7 +9,7 @@ from function.call import Manifest
 from function.gateways.base import Needs, Plan, Target
 from function.observed import Observed
 from function.report.presence import Finding
-from function.resources import ingress, service
+from function.resources import http_route, ingress, service
 from function.text import first
 
 MAX_MODELS: Final = 50
@@ -53,8 +53,12 @@ def fields(
 def external_url(plan: Plan, observed: Observed) -> str | None:
     """The gateway's base URL from outside the cluster, as far as there is one and it is known."""
     router = plan.router
-    return ingress.url(router) or service.external_url(
-        router, observed.own.get(names.RESOURCE_SERVICE, {})
+    routed = names.RESOURCE_HTTP_ROUTE in observed.wanted
+    by_route = http_route.url(router) if routed else None
+    return (
+        ingress.url(router)
+        or by_route
+        or service.external_url(router, observed.own.get(names.RESOURCE_SERVICE, {}))
     )
 
 

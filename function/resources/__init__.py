@@ -10,6 +10,7 @@ from function.observed import Observed
 from function.resources.base import ComposedKind
 from function.resources.config_map import ConfigMap
 from function.resources.deployment import Deployment
+from function.resources.http_route import HTTPRoute
 from function.resources.ingress import Ingress
 from function.resources.master_key import MasterKeySecret
 from function.resources.network_policy import NetworkPolicy
@@ -21,6 +22,7 @@ KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     for kind in (
         ConfigMap(),
         Deployment(),
+        HTTPRoute(),
         Ingress(),
         MasterKeySecret(),
         NetworkPolicy(),

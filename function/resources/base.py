@@ -23,6 +23,7 @@ class ComposedKind(ABC, Generic[PartT]):
         name: the name of its object among the composed resources, from `function.names`.
         api_version: of its object.
         kind: of its object.
+        definition: the name of the kind's CustomResourceDefinition; None if it is Kubernetes' own.
         adopts: whether an object of its name that no one controls is taken over; otherwise the name
             is taken.
     """
@@ -30,6 +31,7 @@ class ComposedKind(ABC, Generic[PartT]):
     name: ClassVar[str]
     api_version: ClassVar[str]
     kind: ClassVar[str]
+    definition: ClassVar[str | None] = None
     adopts: ClassVar[bool] = False
 
     @abstractmethod

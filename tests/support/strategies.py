@@ -180,6 +180,10 @@ _network_policy = st.fixed_dictionaries(
     {"from": st.lists(_peer, min_size=1, max_size=3)}, optional={"enabled": st.booleans()}
 )
 _host = st.sampled_from(["llm.example.com", "*.example.com", "localhost", "1.example", "a-1.x-y"])
+# No credentials, which are refused there.
+_notes = st.dictionaries(
+    st.sampled_from(["a", "example.com/b"]), st.sampled_from(["", "600s", "é x"]), max_size=2
+)
 _ingress = st.fixed_dictionaries(
     {"hosts": st.lists(_host, min_size=1, max_size=3)},
     optional={
@@ -187,7 +191,28 @@ _ingress = st.fixed_dictionaries(
         "className": _word,
         "path": st.sampled_from(["/", "/v1", "/v1/", "/a.b/~c/-_"]),
         "tls": st.fixed_dictionaries({}, optional={"secretName": _word}),
-        "annotations": st.dictionaries(_word, _text, max_size=3),
+        "annotations": _notes,
+    },
+)
+_parent = st.fixed_dictionaries(
+    {"name": st.sampled_from(["a", "b.c"])},
+    optional={
+        "namespace": st.sampled_from(["a", "b"]),
+        "sectionName": st.sampled_from(["a", "b"]),
+    },
+)
+
+
+def _gateway(parent: dict[str, str]) -> tuple[str, str]:
+    return parent.get("namespace", ""), parent["name"]
+
+
+_http_route = st.fixed_dictionaries(
+    {"parentRefs": st.lists(_parent, min_size=1, max_size=3, unique_by=_gateway)},
+    optional={
+        "enabled": st.booleans(),
+        "hostnames": st.lists(_host, min_size=1, max_size=3),
+        "annotations": _notes,
     },
 )
 
@@ -206,6 +231,7 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "config": _config,
         "networkPolicy": _network_policy,
         "ingress": _ingress,
+        "httpRoute": _http_route,
     },
 )
 
