@@ -1,13 +1,16 @@
 """Who may call the gateway, and by which way."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from function import names
 from function.call import Manifest, Request, ResourceSelector, Result
 from function.compose import compose
 from function.observed import definitions
+from function.offline import inputs, render
 from tests.support.world import World, controlled, definition, router
 from tests.test_pods import OWN, composed
 
@@ -285,6 +288,18 @@ def test_it_is_composed_once_its_definition_is_installed() -> None:
     world.reconcile()
     world.uninstalled = frozenset()
     assert names.RESOURCE_HTTP_ROUTE in world.reconcile().resources
+
+
+def test_without_a_cluster_the_definition_is_given_beside_the_router(tmp_path: Path) -> None:
+    written, crd = tmp_path / "router.yaml", tmp_path / "crd.yaml"
+    xr = asking(names.RESOURCE_HTTP_ROUTE).xr
+    del xr["metadata"]["uid"]
+    written.write_text(yaml.safe_dump(xr))
+    crd.write_text(yaml.safe_dump(definition(CRD)))
+    for required, kinds in (([], set()), ([crd], {"HTTPRoute"})):
+        (rendered,), _ = render.render(inputs.read([written], required=required))
+        shown = {document["kind"] for document in rendered.documents(xr=False, results=False)}
+        assert shown & {"HTTPRoute"} == kinds
 
 
 def test_what_is_switched_off_needs_no_definition() -> None:
