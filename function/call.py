@@ -72,12 +72,19 @@ class Result:
 
 @dataclass(frozen=True)
 class ResourceSelector:
-    """One object that Crossplane is asked to look up before it calls the function again."""
+    """One object that Crossplane is asked to look up before it calls the function again.
+
+    Attributes:
+        api_version: of the object.
+        kind: of the object.
+        name: of the object.
+        namespace: of the object; None if its kind has none.
+    """
 
     api_version: str
     kind: str
     name: str
-    namespace: str
+    namespace: str | None = None
 
 
 @dataclass(frozen=True)

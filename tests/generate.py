@@ -45,11 +45,16 @@ ROUTERS = (
 """The examples that are ModelRouters; each renders to a golden file."""
 
 KUBERNETES_OWN = frozenset(
-    f"deployment.{field}"
-    for field in (
-        *("affinity", "dnsConfig", "hostAliases", "tolerations", "topologySpreadConstraints"),
-        *("volumes", "volumeMounts"),
-    )
+    {
+        *(
+            f"deployment.{field}"
+            for field in (
+                *("affinity", "dnsConfig", "hostAliases", "tolerations"),
+                *("topologySpreadConstraints", "volumes", "volumeMounts"),
+            )
+        ),
+        "networkPolicy.from",
+    }
 )
 """Structures of Kubernetes' own, whose fields the reference in README.md leaves out."""
 

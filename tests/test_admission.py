@@ -16,7 +16,7 @@ from function.errors import Refused
 from function.gateways.litellm import config
 from function.recognition import holds_credential
 from tests.generate import EXAMPLES, ROOT, ROUTERS
-from tests.support import largest_pods, near_specs
+from tests.support import largest_pods, near_specs, tools
 from tests.support.apiserver import ApiError, Client, crds_of, pod_of, serve
 from tests.support.world import World, behind_claim, router
 from tests.test_fields import EVERYTHING, FIELDS, at, places
@@ -31,8 +31,13 @@ NOT_CHECKED = (
 
 @pytest.fixture(scope="module")
 def apiserver() -> Iterator[Client]:
-    """The API server that all of these tests share: they keep apart by namespaces."""
+    """The API server that all of these tests share: they keep apart by namespaces.
+
+    It serves the Gateway API too.
+    """
+    path = tools.definition("gateway.networking.k8s.io_httproutes")
     with serve() as client:
+        client.install_crds([yaml.safe_load(path.read_text())])
         yield client
 
 

@@ -69,6 +69,9 @@ CHOICES: dict[str, str] = {
     "10.0.0.10": "2001:db8::1",
     "10Gi": "20Gi",
     "50%": "60%",
+    "*.example.com": "*.example.org",
+    "10.0.0.0/8": "10.0.0.0/9",
+    "10.1.0.0/16": "10.2.0.0/16",
 }
 """Another value of a field that takes only some, by the value that the case with everything has."""
 

@@ -340,7 +340,7 @@ def test_a_line_that_is_no_separator_is_told_alone(tmp_path: Path) -> None:
         ("AIMODELS", "did you mean spec.aiModels?"),
         ("image", "did you mean spec.deployment.image?"),
         ("timeoutSeconds", "spec.aiModels.timeoutSeconds or spec.routing.timeoutSeconds?"),
-        ("namespace", "did you mean metadata.namespace?"),
+        ("namespace", "did you mean metadata.namespace or "),
         ("rpm", "did you mean spec.aiModels.rpm?"),
         ("xyzzy", "remove it or fix the spelling"),
     ],

@@ -154,8 +154,14 @@ def test_the_role_grants_what_is_composed_and_nothing_more() -> None:
     }
     composed = [kind for kind in KINDS.values() if kind.kind not in CROSSPLANES_OWN]
     assert granted == {
-        (kind.api_version.rpartition("/")[0], f"{kind.kind.lower()}s"): VERBS for kind in composed
+        (kind.api_version.rpartition("/")[0], plural(kind.kind)): VERBS for kind in composed
     }
+
+
+def plural(kind: str) -> str:
+    """What Kubernetes calls the objects of a kind in a path and in a role."""
+    name = re.sub(r"y$", "ie", kind.lower())
+    return f"{name}es" if name.endswith("s") else f"{name}s"
 
 
 def test_the_names_in_the_code_are_those_of_the_packages() -> None:
@@ -219,7 +225,8 @@ def add_rule(wanted: Manifest, rule: Manifest) -> None:
 
     It stands on the object, since the API server would repeat the string otherwise.
     """
-    text, strings = rule["rule"], wanted
+    # `namespace` is a word of CEL's own, so that the field is written otherwise there.
+    text, strings = rule["rule"].replace("__namespace__", "namespace"), wanted
     if "fieldPath" in rule:
         name = rule["fieldPath"].removeprefix(".")
         strings = wanted["properties"].get(name, {})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,16 +15,21 @@ from function.api.patches import PATCHED
 from function.call import Manifest, Response
 from function.resources import KINDS
 from function.resources.deployment import MAX_BYTES
+from tests.support import tools
 from tests.support.apiserver import serve
 from tests.support.world import World, router
 
 OTHERS: Manifest = {
     "podDisruptionBudget": {"minAvailable": 1},
     "autoscaling": {"maxReplicas": 3},
+    "httpRoute": {"parentRefs": [{"name": "public"}]},
+    "ingress": {"hosts": ["llm.example.com"], "tls": {}},
+    "networkPolicy": {"from": [{"podSelector": {}}]},
 }
 """What composes all objects that may be patched."""
 
 POD = "/spec/template/spec"
+BACKEND: Manifest = {"name": "gw", "port": 4000}
 SIDECAR: Manifest = {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}
 
 
@@ -159,6 +165,27 @@ ALLOWED = [
         900,
     ),
     Allowed(
+        "a call by an HTTPRoute may take long",
+        "httpRoute",
+        {"merge": {"spec": {"rules": [{"backendRefs": [BACKEND], "timeouts": {"request": "1h"}}]}}},
+        "/spec/rules/0/timeouts/request",
+        "1h",
+    ),
+    Allowed(
+        "an Ingress has a class",
+        "ingress",
+        {"merge": {"spec": {"ingressClassName": "internal"}}},
+        "/spec/ingressClassName",
+        "internal",
+    ),
+    Allowed(
+        "a network policy has labels of its own",
+        "networkPolicy",
+        {"merge": {"metadata": {"labels": {"team": "a"}}}},
+        "/metadata/labels/team",
+        "a",
+    ),
+    Allowed(
         "what is null is removed",
         "podDisruptionBudget",
         {"merge": {"spec": {"unhealthyPodEvictionPolicy": None}}},
@@ -205,7 +232,9 @@ def test_a_patch_changes_its_object_and_nothing_else(case: Allowed) -> None:
 
 def test_what_patches_make_is_taken_by_a_real_api_server() -> None:
     """Strictly: an unknown field is an error."""
+    definition = tools.definition("gateway.networking.k8s.io_httproutes")
     with serve() as client:
+        client.install_crds([yaml.safe_load(definition.read_text())])
         client.namespace("team")
         for case in ALLOWED:
             manifest = patched(case.name, case.patch).resources[case.name].manifest
@@ -340,6 +369,89 @@ REFUSED = [
         "horizontalPodAutoscaler",
         {"merge": {"spec": {"scaleTargetRef": {"name": "other"}}}},
         " must not change /spec/scaleTargetRef, which names the gateway's Deployment",
+    ),
+    Refusal(
+        "pods of others",
+        "networkPolicy",
+        {"merge": {"spec": {"podSelector": {"matchLabels": None}}}},
+        " must not change /spec/podSelector, by which the gateway's pods are known",
+    ),
+    Refusal(
+        "everyone is let in",
+        "networkPolicy",
+        {"merge": {"spec": {"policyTypes": ["Egress"]}}},
+        " must not change /spec/policyTypes, with which it lets in no one else",
+    ),
+    *(
+        Refusal(
+            "more are let in",
+            "networkPolicy",
+            {"remove": [pointer]},
+            " must not change /spec/ingress, which has a field of its own in spec.networkPolicy",
+        )
+        for pointer in ("/spec/ingress", "/spec/ingress/0/from", "/spec/ingress/0/ports")
+    ),
+    Refusal(
+        "another Service",
+        "ingress",
+        {"merge": {"spec": {"defaultBackend": {"service": {"name": "x", "port": {"number": 1}}}}}},
+        " must not change /spec/defaultBackend, ",
+    ),
+    Refusal(
+        "another Service",
+        "ingress",
+        {"merge": {"spec": {"rules": [{"host": "llm.example.com"}]}}},
+        " must not change /spec/rules, which leads to the gateway",
+    ),
+    Refusal(
+        "no TLS, where the status says https",
+        "ingress",
+        {"remove": ["/spec/tls"]},
+        " must not change /spec/tls, which leads to the gateway",
+    ),
+    Refusal(
+        "two classes",
+        "ingress",
+        {"merge": {"metadata": {"annotations": {"kubernetes.io/ingress.class": "x"}}}},
+        ".merge.metadata: the annotation kubernetes.io/ingress.class must not be set",
+    ),
+    Refusal(
+        "another Gateway",
+        "httpRoute",
+        {"merge": {"spec": {"parentRefs": [{"name": "other"}]}}},
+        " must not change /spec/parentRefs, which has a field of its own in spec.httpRoute",
+    ),
+    Refusal(
+        "other hosts",
+        "httpRoute",
+        {"merge": {"spec": {"hostnames": ["x.example.com"]}}},
+        " must not change /spec/hostnames, which has a field of its own in spec.httpRoute",
+    ),
+    *(
+        Refusal(
+            "another Service, or a copy of the calls",
+            "httpRoute",
+            {"merge": {"spec": {"rules": rules}}},
+            " must leave the backendRefs of all /spec/rules as they are, and add no backendRef: ",
+        )
+        for rules in (
+            None,
+            [],
+            ["x"],
+            {"a": 1},
+            [{"backendRefs": [{"name": "other", "port": 4000}]}],
+            [{"backendRefs": [BACKEND, {"name": "other", "port": 4000}]}],
+            [{"backendRefs": [BACKEND]}, {"backendRefs": []}],
+            [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"hostname": "x"}}]}],
+            [
+                {
+                    "backendRefs": [BACKEND],
+                    "filters": [
+                        {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "x"}}}
+                    ],
+                }
+            ],
+        )
     ),
     Refusal(
         "the configuration",
@@ -653,6 +765,16 @@ def test_a_patch_of_nothing_is_told() -> None:
         "patches.podDisruptionBudget has no effect, since there is no such object: remove the "
         "patch, or set the field that composes the object."
     ]
+
+
+def test_a_patch_of_what_the_cluster_does_not_serve_is_told_once() -> None:
+    """By what says that it does not: the field that composes the object is set."""
+    patch = {"merge": {"metadata": {"labels": {"a": "b"}}}}
+    world = World(router(patches={"httpRoute": patch}, **OTHERS))
+    world.uninstalled = frozenset({"httproutes.gateway.networking.k8s.io"})
+    told = {result.reason for result in world.reconcile().results}
+    assert names.EVENT_NOT_SERVED in told
+    assert names.EVENT_PATCHES not in told
 
 
 def test_a_patched_deployment_is_not_too_large() -> None:

@@ -19,9 +19,10 @@ from function.call import Manifest, Request, Response
 from function.compose import compose
 from function.gateways.litellm import credentials, providers
 from function.gateways.litellm.variables import MASTER_KEY
+from function.observed import definitions
 from function.resources import KINDS
 from tests.support import strategies
-from tests.support.world import World, behind_claim, router
+from tests.support.world import World, behind_claim, definition, router
 
 
 def plain(answer: Response) -> Manifest:
@@ -65,8 +66,11 @@ def request(xr: Manifest) -> fnv1.RunFunctionRequest:
     """What the function is asked when nothing of the router is in the cluster."""
     asked = fnv1.RunFunctionRequest()
     asked.observed.composite.resource.update(xr)
-    for name in KINDS:
+    for name, kind in KINDS.items():
         asked.required_resources[name].SetInParent()
+        if kind.definition is not None:
+            found = asked.required_resources[definitions.requirement(name)]
+            found.items.add().resource.update(definition(kind.definition))
     return asked
 
 

@@ -141,6 +141,15 @@ ObjectName = Annotated[
         "every part between dots must begin and end with a letter or digit",
     ),
 ]
+NamespaceName = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    Rule(
+        r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+        "the name of a namespace must be lower-case letters, digits and '-', and begin and end "
+        "with a letter or digit",
+    ),
+]
 _DATA_KEY: Final = Rule(
     r"\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*",
     "a key of a Secret or ConfigMap must be letters, digits, '-', '_' and '.', and must not begin "

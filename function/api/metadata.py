@@ -15,6 +15,7 @@ _REPLACED: Final = re.compile(
 )
 _DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _SOURCE_RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
+_INGRESS_CLASS: Final = "kubernetes.io/ingress.class"
 _INT32: Final = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
@@ -45,6 +46,7 @@ class CommonMetadata(Metadata):
     @model_validator(mode="after")
     def _known_of_services(self) -> "CommonMetadata":
         check_service_annotations(self.annotations)
+        check_ingress_annotations(self.annotations)
         return self
 
 
@@ -54,4 +56,12 @@ def check_service_annotations(annotations: Mapping[str, str]) -> None:
         raise refuse(
             f"the annotation {_SOURCE_RANGES} must not be set: limit who may call the gateway "
             "with a NetworkPolicy"
+        )
+
+
+def check_ingress_annotations(annotations: Mapping[str, str]) -> None:
+    """Rejects annotations that the API server takes for a part of an Ingress."""
+    if _INGRESS_CLASS in annotations:
+        raise refuse(
+            f"the annotation {_INGRESS_CLASS} must not be set: set spec.ingress.className instead"
         )

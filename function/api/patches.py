@@ -46,6 +46,9 @@ class Patches(Model):
     config_map: Patch | None = None
     deployment: Patch | None = None
     horizontal_pod_autoscaler: Patch | None = None
+    http_route: Patch | None = None
+    ingress: Patch | None = None
+    network_policy: Patch | None = None
     pod_disruption_budget: Patch | None = None
     service: Patch | None = None
 

@@ -4,8 +4,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from function.api.fields import LabelKey, Labels, LabelValue, map_key
-from function.api.validation import Model, Rule, refuse
+from function.api.fields import LabelKey, Labels, LabelValue, NamespaceName, map_key
+from function.api.validation import Model, refuse
 
 _MOST: Final = 8
 """How many terms, and expressions in each, Kubernetes' nested lists may have here."""
@@ -125,20 +125,7 @@ class PodTerm(Model):
 
     label_selector: LabelSelector | None = None
     namespace_selector: LabelSelector | None = None
-    namespaces: Annotated[
-        list[
-            Annotated[
-                str,
-                Field(min_length=1, max_length=63),
-                Rule(
-                    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
-                    "the name of a namespace must be lower-case letters, digits and '-', and begin "
-                    "and end with a letter or digit",
-                ),
-            ]
-        ],
-        Field(max_length=_MOST),
-    ] = []
+    namespaces: Annotated[list[NamespaceName], Field(max_length=_MOST)] = []
     topology_key: LabelKey
 
 

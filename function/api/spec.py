@@ -26,6 +26,7 @@ from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
 from function.api.metadata import CommonMetadata, Metadata
 from function.api.models import AIModel, distinct, served
+from function.api.network_policy import NetworkPolicy
 from function.api.patches import Patches
 from function.api.routing import (
     Cache,
@@ -39,6 +40,7 @@ from function.api.routing import (
 from function.api.secret_refs import Auth, Credentials
 from function.api.service import Service
 from function.api.validation import Model, refuse
+from function.api.ways_in import HTTPRoute, Ingress
 
 
 def _as_known(value: object, read: ValidatorFunctionWrapHandler) -> object:
@@ -67,6 +69,9 @@ class Spec(Model):
     service: Service = Service()
     autoscaling: Autoscaling | None = None
     pod_disruption_budget: PodDisruptionBudget | None = None
+    network_policy: NetworkPolicy | None = None
+    ingress: Ingress | None = None
+    http_route: HTTPRoute | None = None
     patches: Patches = Patches()
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()
@@ -92,6 +97,23 @@ class Spec(Model):
         """The disruption budget, if there is one and it is not switched off."""
         budget = self.pod_disruption_budget
         return None if budget is None or budget.enabled is False else budget
+
+    @property
+    def wanted_policy(self) -> NetworkPolicy | None:
+        """The network policy, if there is one and it is not switched off."""
+        policy = self.network_policy
+        return None if policy is None or policy.enabled is False else policy
+
+    @property
+    def wanted_ingress(self) -> Ingress | None:
+        """The Ingress, if there is one and it is not switched off."""
+        return None if self.ingress is None or self.ingress.enabled is False else self.ingress
+
+    @property
+    def wanted_route(self) -> HTTPRoute | None:
+        """The HTTPRoute, if there is one and it is not switched off."""
+        route = self.http_route
+        return None if route is None or route.enabled is False else route
 
     @cached_property
     def called_models(self) -> list[AIModel]:

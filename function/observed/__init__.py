@@ -4,7 +4,7 @@ Nothing is composed before all that it depends on has been looked up: what is mi
 from Crossplane, which looks it up and calls again before it changes anything.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from function import names
 from function.api import Router
 from function.call import Objects, Request, ResourceSelector
 from function.gateways.base import Plan, SecretKey
-from function.observed import master_key, ownership, secret_values
+from function.observed import definitions, master_key, ownership, secret_values
 from function.observed.deployment import ObservedDeployment, Scale
 from function.observed.master_key import GeneratedKey
 from function.observed.secret_values import SecretValues
@@ -47,7 +47,8 @@ class Observed(Seen):
     """All that the cluster holds of a router.
 
     Attributes:
-        wanted: the names of the composed resources that the router wants.
+        wanted: the names of the composed resources that the router wants and the cluster serves.
+        unserved: the kinds that the router wants and the cluster does not serve.
         own_keys: the keys of users' Secrets that the gateway itself needs.
         generated_key: the master key that is generated for the router; None if it wants none.
         secret_hash: a digest of all keys and values of Secrets that the gateway uses; None while
@@ -57,6 +58,7 @@ class Observed(Seen):
     """
 
     wanted: tuple[str, ...]
+    unserved: tuple["Kind", ...]
     own_keys: frozenset[SecretKey]
     generated_key: GeneratedKey | None
     secret_hash: str | None
@@ -75,6 +77,18 @@ class Kind(Protocol):
     @property
     def name(self) -> str:
         """Its name among the composed resources."""
+
+    @property
+    def api_version(self) -> str:
+        """The version of its object."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its object."""
+
+    @property
+    def definition(self) -> str | None:
+        """The name of its CustomResourceDefinition; None if it is Kubernetes' own."""
 
     @property
     def adopts(self) -> bool:
@@ -102,13 +116,18 @@ def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed |
     router = plan.router
     selectors = {kind.name: kind.selector(router) for kind in kinds}
     seen = Seen(_own(request.observed, router, selectors), secret_values.read(request.required))
-    wanted = [kind for kind in kinds if kind.is_wanted(plan, seen)]
-    unseen = {kind.name: selectors[kind.name] for kind in wanted if kind.name not in seen.own}
+    asked = [kind for kind in kinds if kind.is_wanted(plan, seen)]
+    new = [kind for kind in asked if kind.name not in seen.own]
+    served = {kind.name: _is_served(kind, request) for kind in new}
+    unseen = {kind.name: selectors[kind.name] for kind in new if served[kind.name]}
+    lookups = _definitions(new) | unseen
     own_keys = _own_keys(plan, seen)
     keys = plan.keys | own_keys
-    requirements = unseen | secret_values.requirements(keys, router.namespace)
-    if not unseen.keys() <= request.required.keys():
+    requirements = lookups | secret_values.requirements(keys, router.namespace)
+    if not lookups.keys() <= request.required.keys():
         return Incomplete(requirements)
+    unserved = tuple(kind for kind in new if served[kind.name] is False)
+    wanted = [kind for kind in asked if kind not in unserved]
     for kind in wanted:
         if kind.name in unseen:
             found = request.required[kind.name]
@@ -134,6 +153,7 @@ def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed |
         own=seen.own,
         secrets=seen.secrets,
         wanted=tuple(kind.name for kind in wanted),
+        unserved=unserved,
         own_keys=own_keys,
         generated_key=generated,
         secret_hash=digest,
@@ -149,6 +169,25 @@ def _own(observed: Objects, router: Router, selectors: Mapping[str, ResourceSele
         for name, selector in selectors.items()
         if name in observed and ownership.is_own(observed[name], router, selector)
     }
+
+
+def _definitions(kinds: Iterable[Kind]) -> dict[str, ResourceSelector]:
+    """The definitions of kinds that are not Kubernetes' own."""
+    return {
+        definitions.requirement(kind.name): definitions.selector(kind.definition)
+        for kind in kinds
+        if kind.definition is not None
+    }
+
+
+def _is_served(kind: Kind, request: Request) -> bool | None:
+    """Whether the cluster serves a kind; None while that is not known."""
+    if kind.definition is None:
+        return True
+    name = definitions.requirement(kind.name)
+    if name not in request.required:
+        return None
+    return definitions.serves(request.required[name], kind.api_version)
 
 
 def _own_keys(plan: Plan, seen: Seen) -> frozenset[SecretKey]:

@@ -21,7 +21,7 @@ from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 from function import fn, names, server, structs
 from function.call import Manifest
 from function.offline.inputs import RESOURCE_NAME, Inputs
-from function.offline.manifests import Found, identity, title
+from function.offline.manifests import DEFAULT_NAMESPACE, Found, identity, title
 from function.offline.problems import Problem
 
 _MAX_CALLS: Final = 5
@@ -156,7 +156,12 @@ async def _call(
         request.ClearField("required_resources")
         for name, wanted in requirements.resources.items():
             found = request.required_resources[name]
-            key = (wanted.api_version, wanted.kind, wanted.namespace, wanted.match_name)
+            key = (
+                wanted.api_version,
+                wanted.kind,
+                wanted.namespace or DEFAULT_NAMESPACE,  # As of an object without one.
+                wanted.match_name,
+            )
             if key in by_identity:
                 found.items.add().resource.update(by_identity[key])
     return response

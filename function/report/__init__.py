@@ -9,7 +9,7 @@ from function.errors import Refused
 from function.gateways.base import Plan
 from function.observed import Incomplete, Observed
 from function.observed.deployment import ObservedDeployment
-from function.report import conditions, events, presence, status
+from function.report import conditions, events, presence, status, unserved
 from function.resources import results
 from function.text import shorten
 
@@ -20,7 +20,11 @@ def composed(
     """The response with all composed resources."""
     found = presence.examine(plan, observed)
     deployment = observed.deployment
-    notes = (*plan.results, *results(plan, resources))
+    notes = (
+        *plan.results,
+        *unserved.results(observed.unserved),
+        *results(plan, observed, resources),
+    )
     shown = (
         conditions.configured(notes),
         presence.condition(found.whole),

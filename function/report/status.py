@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
+from function import names
 from function.call import Manifest
 from function.gateways.base import Needs, Plan, Target
 from function.observed import Observed
 from function.report.presence import Finding
-from function.resources import service
+from function.resources import http_route, ingress, service
 from function.text import first
 
 MAX_MODELS: Final = 50
@@ -30,8 +31,10 @@ def fields(
         models: what was found out about the keys of each combination of needs.
     """
     deployment = observed.deployment
+    outside = external_url(plan, observed)
     return {
         "url": service.url(plan.router),
+        **({} if outside is None else {"externalUrl": outside}),
         "masterKeySecretRef": {"name": plan.master_key.secret, "key": plan.master_key.key},
         "modelCount": len(plan.offers),
         "models": _within(
@@ -45,6 +48,18 @@ def fields(
         "replicas": deployment.count("replicas") if deployment else 0,
         "readyReplicas": deployment.count("readyReplicas") if deployment else 0,
     }
+
+
+def external_url(plan: Plan, observed: Observed) -> str | None:
+    """The gateway's base URL from outside the cluster, as far as there is one and it is known."""
+    router = plan.router
+    routed = names.RESOURCE_HTTP_ROUTE in observed.wanted
+    by_route = http_route.url(router) if routed else None
+    return (
+        ingress.url(router)
+        or by_route
+        or service.external_url(router, observed.own.get(names.RESOURCE_SERVICE, {}))
+    )
 
 
 def _within(most: int, models: Iterable[Manifest]) -> list[Manifest]:

@@ -13,14 +13,24 @@ from function.resources.autoscaler import Autoscaler
 from function.resources.base import ComposedKind
 from function.resources.config_map import ConfigMap
 from function.resources.deployment import Deployment
+from function.resources.http_route import HTTPRoute
+from function.resources.ingress import Ingress
 from function.resources.master_key import MasterKeySecret
+from function.resources.network_policy import NetworkPolicy
 from function.resources.pod_disruption_budget import PodDisruptionBudget
 from function.resources.service import Service
 
 KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     kind.name: kind
     for kind in (
-        *(Autoscaler(), ConfigMap(), Deployment(), MasterKeySecret(), PodDisruptionBudget()),
+        Autoscaler(),
+        ConfigMap(),
+        Deployment(),
+        HTTPRoute(),
+        Ingress(),
+        MasterKeySecret(),
+        NetworkPolicy(),
+        PodDisruptionBudget(),
         Service(),
     )
 }
@@ -39,11 +49,16 @@ def build(plan: Plan, observed: Observed) -> dict[str, DesiredResource]:
     return resources
 
 
-def results(plan: Plan, resources: Mapping[str, DesiredResource]) -> tuple[Result, ...]:
-    """What the user should look at or know about the composed resources."""
-    unused = [
-        name for name in PATCHED if plan.router.spec.patches.of(name) and name not in resources
-    ]
+def results(
+    plan: Plan, observed: Observed, resources: Mapping[str, DesiredResource]
+) -> tuple[Result, ...]:
+    """What the user should look at or know about the composed resources.
+
+    Of an object of a kind that the cluster does not serve, more is told than that its patch has no
+    effect.
+    """
+    there = resources.keys() | {kind.name for kind in observed.unserved}
+    unused = [name for name in PATCHED if plan.router.spec.patches.of(name) and name not in there]
     return (
         *(result for resource in resources.values() for result in resource.results),
         *(

@@ -24,6 +24,7 @@ class ComposedKind(ABC, Generic[PartT]):
         name: the name of its object among the composed resources, from `function.names`.
         api_version: of its object.
         kind: of its object.
+        definition: the name of the kind's CustomResourceDefinition; None if it is Kubernetes' own.
         adopts: whether an object of its name that no one controls is taken over; otherwise the name
             is taken.
         fixed: pointers to what no patch may change in its object, each with why.
@@ -32,6 +33,7 @@ class ComposedKind(ABC, Generic[PartT]):
     name: ClassVar[str]
     api_version: ClassVar[str]
     kind: ClassVar[str]
+    definition: ClassVar[str | None] = None
     adopts: ClassVar[bool] = False
     fixed: ClassVar[Mapping[str, str]] = {}
 

@@ -1,6 +1,9 @@
 """The Service in front of the gateway's pods."""
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, ClassVar, Final
 
 from function import names, shapes
@@ -11,6 +14,8 @@ from function.observed import Observed
 from function.resources import patching
 from function.resources.base import ComposedKind, service_selector
 
+_IPV6: Final = 6
+_HOST: Final = re.compile(r"[-.A-Za-z0-9]{1,253}|\[[:0-9a-f.]+\]")
 _PORT: Final = ("name", "port", "protocol", "targetPort")
 """By which its port leads to the gateway."""
 
@@ -81,6 +86,23 @@ class Service(ComposedKind[None]):
 def url(router: Router) -> str:
     """The gateway's base URL in the cluster, to which a client adds /v1."""
     return f"http://{router.name}.{router.namespace}.svc:{router.spec.service_port}"
+
+
+def external_url(router: Router, observed: Mapping[str, Any]) -> str | None:
+    """The gateway's base URL at the load balancer of its Service, to which a client adds /v1.
+
+    Args:
+        router: whose gateway it is.
+        observed: its Service; without an address, and of any other type, there is no such URL.
+    """
+    for address in shapes.objects_at(observed, "status", "loadBalancer", "ingress"):
+        host = shapes.text_at(address, "hostname")
+        with suppress(ValueError):
+            ip = ip_address(shapes.text_at(address, "ip"))
+            host = f"[{ip}]" if ip.version == _IPV6 else str(ip)
+        if router.spec.service.type == "LoadBalancer" and _HOST.fullmatch(host):
+            return f"http://{host}:{router.spec.service_port}"
+    return None
 
 
 def serves(desired: Manifest, observed: Mapping[str, Any]) -> bool:

@@ -198,6 +198,58 @@ _config = st.fixed_dictionaries(
     },
 )
 
+_selector = st.fixed_dictionaries(
+    {}, optional={"matchLabels": st.dictionaries(_word, _word, max_size=2)}
+)
+_cidr = st.sampled_from(["10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "10.0.0.1/32", "2001:db8::/32"])
+_excepted = st.sampled_from([("10.0.0.0/8", "10.1.0.0/16"), ("::/0", "2001:DB8::/32")])
+_peer = st.one_of(
+    st.builds(lambda selector: {"podSelector": selector}, _selector),
+    st.builds(lambda selector: {"namespaceSelector": selector}, _selector),
+    st.fixed_dictionaries({"podSelector": _selector, "namespaceSelector": _selector}),
+    st.builds(lambda cidr: {"ipBlock": {"cidr": cidr}}, _cidr),
+    st.builds(lambda two: {"ipBlock": {"cidr": two[0], "except": [two[1]]}}, _excepted),
+)
+_network_policy = st.fixed_dictionaries(
+    {"from": st.lists(_peer, min_size=1, max_size=3)}, optional={"enabled": st.booleans()}
+)
+_host = st.sampled_from(["llm.example.com", "*.example.com", "localhost", "1.example", "a-1.x-y"])
+# No credentials, which are refused there.
+_notes = st.dictionaries(
+    st.sampled_from(["a", "example.com/b"]), st.sampled_from(["", "600s", "é x"]), max_size=2
+)
+_ingress = st.fixed_dictionaries(
+    {"hosts": st.lists(_host, min_size=1, max_size=3)},
+    optional={
+        "enabled": st.booleans(),
+        "className": _word,
+        "path": st.sampled_from(["/", "/v1", "/v1/", "/a.b/~c/-_"]),
+        "tls": st.fixed_dictionaries({}, optional={"secretName": _word}),
+        "annotations": _notes,
+    },
+)
+_parent = st.fixed_dictionaries(
+    {"name": st.sampled_from(["a", "b.c"])},
+    optional={
+        "namespace": st.sampled_from(["a", "b"]),
+        "sectionName": st.sampled_from(["a", "b"]),
+    },
+)
+
+
+def _gateway(parent: dict[str, str]) -> tuple[str, str]:
+    return parent.get("namespace", ""), parent["name"]
+
+
+_http_route = st.fixed_dictionaries(
+    {"parentRefs": st.lists(_parent, min_size=1, max_size=3, unique_by=_gateway)},
+    optional={
+        "enabled": st.booleans(),
+        "hostnames": st.lists(_host, min_size=1, max_size=3),
+        "annotations": _notes,
+    },
+)
+
 _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=_identity)},
     optional={
@@ -213,6 +265,9 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "redis": _redis,
         "cache": _cache,
         "config": _config,
+        "networkPolicy": _network_policy,
+        "ingress": _ingress,
+        "httpRoute": _http_route,
     },
 )
 

@@ -25,6 +25,17 @@ def absent(what: str, remedy: str) -> NoReturn:
     pytest.skip(reason, allow_module_level=True)
 
 
+def definition(name: str) -> Path:
+    """The file of a CustomResourceDefinition that another project publishes, from the cache.
+
+    Ends the test where it is not there.
+    """
+    path = CACHE / "crds" / f"{name}.yaml"
+    if not path.exists():
+        absent(path.name, "fetch it with .ci/build-kube")
+    return path
+
+
 def find(program: str, remedy: str) -> Path:
     """The path of a program: from the cache, KUBEBUILDER_ASSETS, this environment or the PATH.
 

@@ -63,6 +63,19 @@ def controlled(manifest: Manifest, *, uid: str = UID, kind: str = names.KIND) ->
     return {**copy.deepcopy(manifest), "metadata": metadata}
 
 
+def definition(name: str, *versions: str) -> Manifest:
+    """A CustomResourceDefinition that serves these versions, or v1, as far as it matters here."""
+    served = [{"name": version, "served": True} for version in versions or ("v1",)]
+    kind = "CustomResourceDefinition"
+    metadata = {"name": name}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "spec": {"versions": served},
+    }
+
+
 @dataclass
 class World:
     """A cluster with one composite resource in it.
@@ -73,6 +86,7 @@ class World:
         references: the composed resources that Crossplane has recorded, by name.
         settings: the Composition's input.
         forbidden: the kinds of objects that Crossplane cannot create.
+        uninstalled: the names of the definitions that are not in the cluster; all others are.
     """
 
     xr: Manifest
@@ -80,6 +94,7 @@ class World:
     references: dict[str, Key] = field(default_factory=dict)
     settings: Manifest = field(default_factory=dict)
     forbidden: frozenset[str] = frozenset()
+    uninstalled: frozenset[str] = frozenset()
 
     def add(self, *manifests: Manifest) -> None:
         """Puts objects into the cluster."""
@@ -106,7 +121,8 @@ class World:
                 return answer
             requirements = dict(answer.requirements)
             required = {
-                name: seen.get((wanted.kind, wanted.namespace, wanted.name))
+                name: seen.get((wanted.kind, wanted.namespace or "", wanted.name))
+                or self._definition(wanted)
                 for name, wanted in requirements.items()
             }
         raise AssertionError("the requirements do not become stable")
@@ -124,6 +140,12 @@ class World:
         for composed in answer.resources.values():
             self._apply(composed.manifest)
         return answer
+
+    def _definition(self, wanted: ResourceSelector) -> Manifest | None:
+        """The definition of a kind that is not Kubernetes' own, if that is what is looked up."""
+        if wanted.kind != "CustomResourceDefinition" or wanted.name in self.uninstalled:
+            return None
+        return definition(wanted.name)
 
     def _apply(self, manifest: Manifest) -> None:
         present = self.objects.get(_key(manifest), {})

@@ -1,0 +1,19 @@
+"""What is said of objects that are asked for, and of whose kind the cluster knows nothing."""
+
+from collections.abc import Iterable, Iterator
+
+from function import names
+from function.call import Result
+from function.observed import Kind
+
+
+def results(kinds: Iterable[Kind]) -> Iterator[Result]:
+    """A warning for each kind: all else is composed without it."""
+    for kind in kinds:
+        # What a kind is called among the composed resources is the name of its field too.
+        yield Result(
+            names.EVENT_NOT_SERVED,
+            f"spec.{kind.name} composes nothing, since the cluster does not serve {kind.kind} in "
+            f"{kind.api_version}: install its CustomResourceDefinition '{kind.definition}', or "
+            f"remove spec.{kind.name}.",
+        )
