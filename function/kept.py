@@ -77,9 +77,10 @@ class Kept:
 
     def keep_answer(self, digest: bytes, answer: bytes) -> None:
         """Keeps the answer to a request with this digest."""
-        shared = next((text for text in self._texts if text in answer), answer)
+        shared = next((text for text in self._texts if text in answer), b"")
+        parts = answer.split(shared) if shared else [answer]
         with self._lock:
-            _put(self._answers, digest, _Answer(shared, tuple(answer.split(shared))))
+            _put(self._answers, digest, _Answer(shared, tuple(parts)))
 
     def plan(self, request: Request) -> Plan | None:
         """The plan of a request's router, if it is kept and what it was made from is the same."""

@@ -4,17 +4,21 @@ import asyncio
 import copy
 import gc
 import random
+import threading
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import structlog
+from click.testing import CliRunner
 from crossplane.function import logging
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 
-from function import compose, fn, names, structs
-from function.call import Manifest
+from function import compose, fn, names, server, structs
+from function.call import Manifest, Request, Response
+from function.kept import Kept
+from function.main import cli
 from function.observed import master_key
 from tests.support.world import behind_claim, controlled, router, secret
 
@@ -401,6 +405,55 @@ def test_no_more_is_kept_than_may_be() -> None:
         ask(runner, settled(SPECS["ten models"], f"gw{i}"))
         assert runner.kept.size <= most
     assert runner.kept.size > most / 2
+
+
+def test_what_earlier_steps_desire_counts_too() -> None:
+    """Also in an answer without any text that others share."""
+    runner = fn.FunctionRunner()
+    req = settled({"type": "kong", "aiModels": MODELS})
+    req.desired.resources[THEIRS].resource.update({"data": {"a": "x" * 100_000}})
+    ask(runner, req)
+    assert 100_000 < runner.kept.size < 110_000
+
+
+def test_a_large_request_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = settled({"aiModels": MODELS}, "large")
+    large.desired.resources[THEIRS].resource.update({"data": {"a": "x" * fn.LARGE_BYTES}})
+    go_on, real = threading.Event(), compose.compose
+
+    def slow(request: Request, kept: Kept) -> Response:
+        if request.composite["metadata"]["name"] == "large":
+            go_on.wait(10)
+        return real(request, kept)
+
+    monkeypatch.setattr(fn, "compose", slow)
+
+    async def both() -> bool:
+        runner = fn.FunctionRunner()
+        first = asyncio.create_task(runner.RunFunction(large, None))
+        await asyncio.sleep(0)
+        await runner.RunFunction(settled({"aiModels": MODELS}), None)
+        is_waiting = not first.done()
+        go_on.set()
+        await first
+        return is_waiting
+
+    assert asyncio.run(both())
+
+
+@pytest.mark.parametrize(("arguments", "size"), [([], 9), (["--cache-size", "3"], 3)])
+def test_the_server_keeps_as_much_as_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], size: int
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(fn, "FunctionRunner", given.append)
+
+    async def serve(*_: object, **__: object) -> None:
+        pass
+
+    monkeypatch.setattr(server, "serve", serve)
+    assert CliRunner().invoke(cli, ["serve", "--insecure", *arguments]).exit_code == 0
+    assert given == [size * 1024 * 1024]
 
 
 def test_a_router_has_one_plan_however_often_it_is_edited() -> None:
