@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
-from function.api.validation import Model, refuse
+from function.api.validation import Block, refuse
 
 _MAX_PODS: Final = 1000
 
@@ -14,10 +14,9 @@ DEFAULT_UTILIZATION: Final = 80
 _Count = Annotated[int, Field(ge=1, le=_MAX_PODS)]
 
 
-class Autoscaling(Model):
+class Autoscaling(Block):
     """How many pods there may be, and how busy they should be."""
 
-    enabled: bool | None = None
     min_replicas: _Count | None = None
     max_replicas: _Count | None = None
     target_cpu_utilization_percentage: Annotated[int, Field(ge=1, le=1000)] | None = Field(

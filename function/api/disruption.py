@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from function.api.validation import Model, refuse
+from function.api.validation import Block, refuse
 
 _MAX_COUNT: Final = 1000
 _PERCENT: Final = re.compile(r"(100|[1-9]?[0-9])%")
@@ -23,10 +23,9 @@ def _share(value: object) -> int | str:
 _Share = Annotated[int | str, PlainValidator(_share), WithJsonSchema({"x-quantity": True})]
 
 
-class PodDisruptionBudget(Model):
+class PodDisruptionBudget(Block):
     """How many pods may be evicted at once, or must stay."""
 
-    enabled: bool | None = None
     min_available: _Share | None = Field(default=None)
     max_unavailable: _Share | None = Field(default=None)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, model_validator
 
 from function.api.scheduling import LabelSelector
-from function.api.validation import Model, refuse
+from function.api.validation import Block, Model, refuse
 
 _MOST: Final = 16
 """How many peers there may be, and exceptions in each."""
@@ -83,10 +83,9 @@ class Peer(Model):
         return self
 
 
-class NetworkPolicy(Model):
+class NetworkPolicy(Block):
     """Who may call the gateway."""
 
-    enabled: bool | None = None
     peers: Annotated[list[Peer], Field(min_length=1, max_length=_MOST)] | None = Field(
         default=None, alias="from"
     )

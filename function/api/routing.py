@@ -10,7 +10,7 @@ from function.api import literals
 from function.api.fields import MAX_CALL_SECONDS, OpenObject, Retries, map_key
 from function.api.models import AIModel, Wildcards
 from function.api.secret_refs import SecretKeyRef
-from function.api.validation import Model, Rule, refuse
+from function.api.validation import Block, Model, Rule, refuse
 from function.text import shorten
 
 DEFAULT_TIMEOUT_SECONDS: Final = 600
@@ -104,10 +104,9 @@ class Routing(Model):
         return DEFAULT_RETRIES if self.retries is None else self.retries
 
 
-class Redis(Model):
+class Redis(Block):
     """A Redis server that the gateway's pods share."""
 
-    enabled: bool | None = None
     host: (
         Annotated[
             str,
@@ -130,10 +129,9 @@ class Redis(Model):
         return self
 
 
-class Cache(Model):
+class Cache(Block):
     """Caching of answers."""
 
-    enabled: bool | None = None
     ttl_seconds: Annotated[int, Field(ge=1, le=604800)] | None = None
 
 

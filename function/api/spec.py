@@ -39,7 +39,7 @@ from function.api.routing import (
 )
 from function.api.secret_refs import Auth, Credentials
 from function.api.service import Service
-from function.api.validation import Model, refuse
+from function.api.validation import Model, refuse, switched_on
 from function.api.ways_in import HTTPRoute, Ingress
 
 
@@ -78,8 +78,8 @@ class Spec(Model):
 
     @property
     def shared_redis(self) -> Redis | None:
-        """The Redis server that the pods share, if there is one and it is not switched off."""
-        return None if self.redis is None or self.redis.enabled is False else self.redis
+        """The Redis server that the pods share, if there is one."""
+        return switched_on(self.redis)
 
     @property
     def service_port(self) -> int:
@@ -88,32 +88,8 @@ class Spec(Model):
 
     @property
     def wanted_autoscaling(self) -> Autoscaling | None:
-        """How the gateway scales by itself, if it does and that is not switched off."""
-        scaling = self.autoscaling
-        return None if scaling is None or scaling.enabled is False else scaling
-
-    @property
-    def wanted_budget(self) -> PodDisruptionBudget | None:
-        """The disruption budget, if there is one and it is not switched off."""
-        budget = self.pod_disruption_budget
-        return None if budget is None or budget.enabled is False else budget
-
-    @property
-    def wanted_policy(self) -> NetworkPolicy | None:
-        """The network policy, if there is one and it is not switched off."""
-        policy = self.network_policy
-        return None if policy is None or policy.enabled is False else policy
-
-    @property
-    def wanted_ingress(self) -> Ingress | None:
-        """The Ingress, if there is one and it is not switched off."""
-        return None if self.ingress is None or self.ingress.enabled is False else self.ingress
-
-    @property
-    def wanted_route(self) -> HTTPRoute | None:
-        """The HTTPRoute, if there is one and it is not switched off."""
-        route = self.http_route
-        return None if route is None or route.enabled is False else route
+        """How the gateway scales by itself, if it does."""
+        return switched_on(self.autoscaling)
 
     @cached_property
     def called_models(self) -> list[AIModel]:

@@ -80,7 +80,19 @@ class Model(BaseModel):
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
+class Block(Model):
+    """An optional block of the spec, which a router can also switch off."""
+
+    enabled: bool | None = None
+
+
 ModelT = TypeVar("ModelT", bound=Model)
+BlockT = TypeVar("BlockT", bound=Block)
+
+
+def switched_on(block: BlockT | None) -> BlockT | None:
+    """The block, if there is one and it is not switched off."""
+    return None if block is None or block.enabled is False else block
 
 
 def parse(model: type[ModelT], value: object, path: str, reason: str) -> ModelT:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from function.api import literals
 from function.api.fields import DOMAIN, AnnotationValue, MetadataKey, NamespaceName, ObjectName
 from function.api.metadata import check_ingress_annotations
-from function.api.validation import Model, Rule, refuse, without_nulls
+from function.api.validation import Block, Model, Rule, refuse, without_nulls
 
 _REMEDY: Final = "keep it in a Secret, for everyone who sees the object sees its annotations"
 
@@ -39,10 +39,9 @@ class Tls(Model):
     secret_name: ObjectName | None = None
 
 
-class Ingress(Model):
+class Ingress(Block):
     """The gateway's Ingress."""
 
-    enabled: bool | None = None
     class_name: ObjectName | None = None
     hosts: Annotated[list[Host], Field(min_length=1, max_length=16)] | None = None
     path: (
@@ -95,10 +94,9 @@ def _apart(parents: list[ParentRef]) -> list[ParentRef]:
     return parents
 
 
-class HTTPRoute(Model):
+class HTTPRoute(Block):
     """The gateway's HTTPRoute, in the Gateway API's own fields."""
 
-    enabled: bool | None = None
     parent_refs: (
         Annotated[list[ParentRef], Field(min_length=1, max_length=8), AfterValidator(_apart)] | None
     ) = None

@@ -1,4 +1,4 @@
-"""What is said of objects that are asked for, and of whose kind the cluster knows nothing."""
+"""What users are told about objects that they ask for and whose kind the cluster does not serve."""
 
 from collections.abc import Iterable, Iterator
 

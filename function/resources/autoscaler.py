@@ -1,16 +1,17 @@
 """The HorizontalPodAutoscaler that fits the number of the gateway's pods to their load."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from function import names
+from function.api import Spec
+from function.api import autoscaling as api
 from function.call import Manifest, Result
 from function.gateways.base import Plan
-from function.observed import Observed, Seen
-from function.resources.base import ComposedKind
+from function.resources.base import RequestedKind
 from function.resources.deployment import Deployment
 
 
-class Autoscaler(ComposedKind[None]):
+class Autoscaler(RequestedKind[api.Autoscaling]):
     """The HorizontalPodAutoscaler of the gateway's Deployment, on request."""
 
     name = names.RESOURCE_AUTOSCALER
@@ -24,9 +25,9 @@ class Autoscaler(ComposedKind[None]):
         ),
     }
 
-    def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
-        """Only if the router asks for one."""
-        return plan.router.spec.wanted_autoscaling is not None
+    def block(self, spec: Spec) -> api.Autoscaling | None:
+        """What the router says of it."""
+        return spec.autoscaling
 
     def notes(self, plan: Plan) -> tuple[Result, ...]:
         """Whether there is nothing to measure by."""
@@ -41,28 +42,20 @@ class Autoscaler(ComposedKind[None]):
             ),
         )
 
-    def part(self, observed: Observed) -> None:
-        """Nothing."""
-
-    def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
+    def spec(self, plan: Plan, block: api.Autoscaling) -> Manifest:
         """How many pods there may be, and how busy the gateway's own container should be.
 
         A sidecar that a mesh puts beside it counts for nothing: it need not even request CPU.
         """
-        wanted = plan.router.spec.wanted_autoscaling
-        spec: dict[str, Any] = {
+        target = {"type": "Utilization", "averageUtilization": block.utilization}
+        of_container = {"name": "cpu", "container": plan.container.name, "target": target}
+        return {
             "scaleTargetRef": {
                 "apiVersion": Deployment.api_version,
                 "kind": Deployment.kind,
                 "name": plan.router.name,
             },
+            "minReplicas": block.least,
+            "maxReplicas": block.max_replicas,
+            "metrics": [{"type": "ContainerResource", "containerResource": of_container}],
         }
-        if wanted is not None:
-            target = {"type": "Utilization", "averageUtilization": wanted.utilization}
-            of_container = {"name": "cpu", "container": plan.container.name, "target": target}
-            spec |= {
-                "minReplicas": wanted.least,
-                "maxReplicas": wanted.max_replicas,
-                "metrics": [{"type": "ContainerResource", "containerResource": of_container}],
-            }
-        return {"spec": spec}

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from function import names
-from function.api import Router
+from function.api import Router, Spec
+from function.api.validation import BlockT, switched_on
 from function.call import Manifest, ResourceSelector, Result
 from function.gateways.base import Plan
 from function.observed import Observed, Seen
@@ -130,6 +131,34 @@ class ComposedKind(ABC, Generic[PartT]):
             "metadata": metadata,
             **self.body(plan, part),
         }
+
+
+class RequestedKind(ComposedKind[None], Generic[BlockT]):
+    """A kind that is composed on request only, from a block of the router's spec alone."""
+
+    @abstractmethod
+    def block(self, spec: Spec) -> BlockT | None:
+        """What the router says of it, if it says anything."""
+
+    @abstractmethod
+    def spec(self, plan: Plan, block: BlockT) -> Manifest:
+        """The spec of the object."""
+
+    def requested(self, plan: Plan) -> BlockT | None:
+        """What the router asks for; None if it asks for nothing."""
+        return switched_on(self.block(plan.router.spec))
+
+    def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
+        """Only if the router asks for one."""
+        return self.requested(plan) is not None
+
+    def part(self, observed: Observed) -> None:
+        """Nothing."""
+
+    def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
+        """All of the object but its type and metadata."""
+        block = self.requested(plan)
+        return {} if block is None else {"spec": self.spec(plan, block)}
 
 
 def labels(plan: Plan) -> dict[str, str]:

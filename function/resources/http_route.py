@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from function import merging, names, shapes
-from function.api import Router
+from function.api import Router, Spec
+from function.api import ways_in as api
+from function.api.validation import switched_on
 from function.api.ways_in import first_host
 from function.call import Manifest
 from function.gateways.base import Plan
-from function.observed import Observed, Seen
 from function.resources import patching
-from function.resources.base import ComposedKind
+from function.resources.base import RequestedKind
 
 _EXPECTED: Final = ("Accepted", "ResolvedRefs")
 """The conditions of a route that must not be False."""
@@ -18,7 +19,7 @@ _EXPECTED: Final = ("Accepted", "ResolvedRefs")
 _BACKENDS: Final = "backendRefs"
 
 
-class HTTPRoute(ComposedKind[None]):
+class HTTPRoute(RequestedKind[api.HTTPRoute]):
     """The HTTPRoute to the gateway's Service, on request."""
 
     name = names.RESOURCE_HTTP_ROUTE
@@ -30,9 +31,9 @@ class HTTPRoute(ComposedKind[None]):
         "which has a field of its own in spec.httpRoute",
     )
 
-    def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
-        """Only if the router asks for one."""
-        return plan.router.spec.wanted_route is not None
+    def block(self, spec: Spec) -> api.HTTPRoute | None:
+        """What the router says of it."""
+        return spec.http_route
 
     def is_ready(self, desired: Manifest, observed: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Not while one of its parents rejects it."""
@@ -41,9 +42,6 @@ class HTTPRoute(ComposedKind[None]):
             for parent in shapes.objects_at(observed, "status", "parents")
             for condition in shapes.objects_at(parent, "conditions")
         )
-
-    def part(self, observed: Observed) -> None:
-        """Nothing."""
 
     def check_patched(self, plan: Plan, generated: Manifest, patched: Manifest) -> None:  # noqa: ARG002
         """Refuses a rule that leads elsewhere, or that sends a copy of the calls elsewhere."""
@@ -62,23 +60,20 @@ class HTTPRoute(ComposedKind[None]):
 
     def annotations(self, plan: Plan, part: None) -> Mapping[str, str]:  # noqa: ARG002
         """Those that the router gives to its HTTPRoute alone."""
-        wanted = plan.router.spec.wanted_route
+        wanted = self.requested(plan)
         return {} if wanted is None else wanted.annotations
 
-    def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
+    def spec(self, plan: Plan, block: api.HTTPRoute) -> Manifest:
         """All paths lead to the Service."""
-        wanted = plan.router.spec.wanted_route
-        if wanted is None:
-            return {}
-        given = wanted.manifest()
+        given = block.manifest()
         backend = {"name": plan.router.name, "port": plan.router.spec.service_port}
         spec: Manifest = {
-            "parentRefs": given.get("parentRefs"),
+            "parentRefs": given["parentRefs"],
             "rules": [{_BACKENDS: [backend]}],
         }
         if "hostnames" in given:
             spec["hostnames"] = given["hostnames"]
-        return {"spec": spec}
+        return spec
 
 
 def url(router: Router) -> str | None:
@@ -87,6 +82,6 @@ def url(router: Router) -> str | None:
     None if none of its hosts is one that can be called. Whether it is served with TLS is for the
     Gateway to say, which is not looked up: it nearly always is.
     """
-    wanted = router.spec.wanted_route
+    wanted = switched_on(router.spec.http_route)
     host = None if wanted is None else first_host(wanted.hostnames or ())
     return None if host is None else f"https://{host}"

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from function import names
-from function.api import Router
+from function.api import Router, Spec
+from function.api import ways_in as api
+from function.api.validation import switched_on
 from function.api.ways_in import first_host
 from function.call import Manifest
 from function.gateways.base import Plan
-from function.observed import Observed, Seen
-from function.resources.base import ComposedKind
+from function.resources.base import RequestedKind
 
 
-class Ingress(ComposedKind[None]):
+class Ingress(RequestedKind[api.Ingress]):
     """The Ingress to the gateway's Service, on request.
 
     It is ready at once: many controllers never say in its status where they serve it.
@@ -29,36 +30,30 @@ class Ingress(ComposedKind[None]):
         ),
     }
 
-    def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
-        """Only if the router asks for one."""
-        return plan.router.spec.wanted_ingress is not None
-
-    def part(self, observed: Observed) -> None:
-        """Nothing."""
+    def block(self, spec: Spec) -> api.Ingress | None:
+        """What the router says of it."""
+        return spec.ingress
 
     def annotations(self, plan: Plan, part: None) -> Mapping[str, str]:  # noqa: ARG002
         """Those that the router gives to its Ingress alone."""
-        wanted = plan.router.spec.wanted_ingress
+        wanted = self.requested(plan)
         return {} if wanted is None else wanted.annotations
 
-    def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
+    def spec(self, plan: Plan, block: api.Ingress) -> Manifest:
         """All hosts lead to the Service, by the same path."""
-        wanted = plan.router.spec.wanted_ingress
-        if wanted is None:
-            return {}
-        hosts = list(wanted.hosts or ())
+        hosts = list(block.hosts or ())
         port = {"number": plan.router.spec.service_port}
         path = {
-            "path": wanted.path or "/",
+            "path": block.path or "/",
             "pathType": "Prefix",
             "backend": {"service": {"name": plan.router.name, "port": port}},
         }
         spec: Manifest = {"rules": [{"host": host, "http": {"paths": [path]}} for host in hosts]}
-        if wanted.class_name is not None:
-            spec["ingressClassName"] = wanted.class_name
-        if wanted.tls is not None:
-            spec["tls"] = [{"hosts": hosts, **wanted.tls.manifest()}]
-        return {"spec": spec}
+        if block.class_name is not None:
+            spec["ingressClassName"] = block.class_name
+        if block.tls is not None:
+            spec["tls"] = [{"hosts": hosts, **block.tls.manifest()}]
+        return spec
 
 
 def url(router: Router) -> str | None:
@@ -66,7 +61,7 @@ def url(router: Router) -> str | None:
 
     None if there is no Ingress, or none of its hosts is one that can be called.
     """
-    wanted = router.spec.wanted_ingress
+    wanted = switched_on(router.spec.ingress)
     if wanted is None or (host := first_host(wanted.hosts or ())) is None:
         return None
     path = (wanted.path or "").rstrip("/")

@@ -3,13 +3,14 @@
 from typing import ClassVar
 
 from function import names
+from function.api import Spec
+from function.api import network_policy as api
 from function.call import Manifest
 from function.gateways.base import Plan
-from function.observed import Observed, Seen
-from function.resources.base import ComposedKind, service_selector
+from function.resources.base import RequestedKind, service_selector
 
 
-class NetworkPolicy(ComposedKind[None]):
+class NetworkPolicy(RequestedKind[api.NetworkPolicy]):
     """The NetworkPolicy of the gateway's pods, on request."""
 
     name = names.RESOURCE_NETWORK_POLICY
@@ -21,26 +22,19 @@ class NetworkPolicy(ComposedKind[None]):
         "/spec/ingress": "which has a field of its own in spec.networkPolicy",
     }
 
-    def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
-        """Only if the router asks for one."""
-        return plan.router.spec.wanted_policy is not None
+    def block(self, spec: Spec) -> api.NetworkPolicy | None:
+        """What the router says of it."""
+        return spec.network_policy
 
-    def part(self, observed: Observed) -> None:
-        """Nothing."""
-
-    def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
+    def spec(self, plan: Plan, block: api.NetworkPolicy) -> Manifest:
         """The port of the pods, by its number, which every network knows, and who may call it."""
-        policy = plan.router.spec.wanted_policy
-        wanted = {} if policy is None else policy.manifest()
         return {
-            "spec": {
-                "podSelector": {"matchLabels": service_selector(plan.router)},
-                "policyTypes": ["Ingress"],
-                "ingress": [
-                    {
-                        "from": wanted.get("from"),
-                        "ports": [{"protocol": "TCP", "port": plan.router.spec.port}],
-                    },
-                ],
-            },
+            "podSelector": {"matchLabels": service_selector(plan.router)},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {
+                    "from": block.manifest()["from"],
+                    "ports": [{"protocol": "TCP", "port": plan.router.spec.port}],
+                },
+            ],
         }

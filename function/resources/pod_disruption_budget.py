@@ -3,13 +3,14 @@
 from typing import ClassVar
 
 from function import names
+from function.api import Spec
+from function.api import disruption as api
 from function.call import Manifest
 from function.gateways.base import Plan
-from function.observed import Observed, Seen
-from function.resources.base import ComposedKind, service_selector
+from function.resources.base import RequestedKind, service_selector
 
 
-class PodDisruptionBudget(ComposedKind[None]):
+class PodDisruptionBudget(RequestedKind[api.PodDisruptionBudget]):
     """The PodDisruptionBudget of the gateway's pods, on request."""
 
     name = names.RESOURCE_POD_DISRUPTION_BUDGET
@@ -23,22 +24,16 @@ class PodDisruptionBudget(ComposedKind[None]):
         ),
     }
 
-    def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
-        """Only if the router asks for one."""
-        return plan.router.spec.wanted_budget is not None
+    def block(self, spec: Spec) -> api.PodDisruptionBudget | None:
+        """What the router says of it."""
+        return spec.pod_disruption_budget
 
-    def part(self, observed: Observed) -> None:
-        """Nothing."""
-
-    def body(self, plan: Plan, part: None) -> Manifest:  # noqa: ARG002
+    def spec(self, plan: Plan, block: api.PodDisruptionBudget) -> Manifest:
         """How many pods may go or must stay; one that is not ready may always go."""
-        budget = plan.router.spec.wanted_budget
-        wanted = {} if budget is None else budget.manifest()
+        wanted = block.manifest()
         wanted.pop("enabled", None)
         return {
-            "spec": {
-                **wanted,
-                "selector": {"matchLabels": service_selector(plan.router)},
-                "unhealthyPodEvictionPolicy": "AlwaysAllow",
-            },
+            **wanted,
+            "selector": {"matchLabels": service_selector(plan.router)},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
         }

@@ -9,11 +9,12 @@ from typing import Final
 
 from function import names
 from function.api import Spec
+from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
 from function.gateways.litellm import router_settings, variables, yaml_text
 from function.gateways.litellm.entries import Entry, groups_of
-from function.gateways.litellm.items import Item
+from function.gateways.litellm.items import MODEL_LIST, Item
 from function.gateways.litellm.variables import reference
 
 NAME: Final = "config.yaml"
@@ -23,8 +24,6 @@ MAX_BYTES: Final = 1024 * 1024
 
 _GATE: Final = "gate.py"
 """The module that stands before LiteLLM; it runs there, so nothing here imports it."""
-
-_MODEL_LIST: Final = "model_list"
 
 _CACHE_SECONDS: Final = 300
 
@@ -38,7 +37,7 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
     """
     items = sorted((entry.item for entry in entries), key=attrgetter("order"))
     return {
-        _MODEL_LIST: [item.manifest for item in items],
+        MODEL_LIST: [item.manifest for item in items],
         "litellm_settings": _litellm_settings(spec),
         "router_settings": router_settings.generate(spec, groups_of(entries)),
         "general_settings": {"master_key": reference(variables.MASTER_KEY)},
@@ -80,9 +79,9 @@ def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
     sections = {
         key: yaml_text.dump({key: section}, most=most)
         for key, section in config.items()
-        if key != _MODEL_LIST
+        if key != MODEL_LIST
     }
-    sections[_MODEL_LIST] = "".join([f"{_MODEL_LIST}:\n", *(item.yaml for item in items)])
+    sections[MODEL_LIST] = "".join([f"{MODEL_LIST}:\n", *(item.yaml for item in items)])
     whole = "".join(sections[key] for key in sorted(sections))
     if len(whole.encode()) > most:
         raise yaml_text.TooLongError
@@ -105,9 +104,9 @@ def _litellm_settings(spec: Spec) -> Manifest:
     if spec.routing.allowed_failures == router_settings.LITELLMS_ALLOWED_FAILURES:
         # LiteLLM treats its own default as not set, so another value keeps it from counting.
         said["allowed_fails"] = 0
-    if spec.cache is not None and spec.cache.enabled is not False:
+    if (cache := switched_on(spec.cache)) is not None:
         redis = spec.shared_redis
         where = {"type": "local"} if redis is None else router_settings.redis_cache(redis)
         said["cache"] = True
-        said["cache_params"] = {**where, "ttl": spec.cache.ttl_seconds or _CACHE_SECONDS}
+        said["cache_params"] = {**where, "ttl": cache.ttl_seconds or _CACHE_SECONDS}
     return said

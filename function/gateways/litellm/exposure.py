@@ -4,7 +4,7 @@
 granted: the rules are applied to the models and references as LiteLLM will read them.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from function import names
@@ -12,11 +12,11 @@ from function.api import Spec
 from function.call import Manifest, Result
 from function.errors import Refused
 from function.gateways.litellm import credentials, providers, variables
+from function.gateways.litellm.credentials import Access
 from function.gateways.litellm.entries import Entry, accesses_of
-from function.gateways.litellm.items import Item, Path, Reference, references
+from function.gateways.litellm.items import MODEL_LIST, Item, Path, Reference, references
 from function.text import first, shorten
 
-_MODEL_LIST: Final = "model_list"
 _MASTER_KEY: Final = ("general_settings", "master_key")
 _REDIS_PASSWORD: Final = (
     ("router_settings", "redis_password"),
@@ -53,14 +53,14 @@ def check(
         Refused: a credential could reach another provider than its own, or a prompt a host that no
             one chose.
     """
-    wired = _wired(entries)
+    accesses = accesses_of(entries)
+    wired = _wired(accesses)
     always_set = {
-        *(copy for access in accesses_of(entries) for copy in access.copies),
+        *(copy for access in accesses for copy in access.copies),
         *(variable.name for variable in spec.deployment.env if variable.is_always_set),
     }
     for i, item in enumerate(items):
-        if not item.is_called_as_named:
-            raise _misnamed(i, item)
+        _check_names(i, item)
         _check_base(i, item, always_set)
     _check_own_names(items, entries, wired)
     own = _own(spec)
@@ -68,11 +68,11 @@ def check(
     return _warnings(_check_references(config, items, wired, own), spec)
 
 
-def _wired(entries: Sequence[Entry]) -> dict[str, str]:
-    """The variables that hold credentials of entries, each with LiteLLM's own name for it."""
+def _wired(accesses: Iterable[Access]) -> dict[str, str]:
+    """The variables that hold credentials, each with LiteLLM's own name for it."""
     return {
         name: credentials.own_name(name)
-        for access in accesses_of(entries)
+        for access in accesses
         for name in (*access.variables, *access.copies)
     }
 
@@ -86,22 +86,24 @@ def _own(spec: Spec) -> dict[str, Sequence[Path]]:
     return own
 
 
-def _misnamed(i: int, item: Item) -> Refused:
+def _check_names(i: int, item: Item) -> None:
+    """Refuses a model whose name does not say its provider, or lets something else say it."""
     provider = item.provider_name
     if not provider or not item.model_id or "*" in provider:
-        return _exposed(
+        raise _exposed(
             f"/model_list/{i}/litellm_params/model", "must name its provider, as provider/model"
         )
     if item.params.get("custom_llm_provider", provider) != provider:
-        return _exposed(
+        raise _exposed(
             f"/model_list/{i}/litellm_params/custom_llm_provider",
             f"must be left out or be {shorten(provider)}, the provider in the model's name",
         )
-    return _exposed(
-        f"/model_list/{i}/model_name",
-        "must not have more '*' than the model that is called, or clients could choose the "
-        "provider",
-    )
+    if item.manifest["model_name"].count("*") > item.model_id.count("*"):
+        raise _exposed(
+            f"/model_list/{i}/model_name",
+            "must not have more '*' than the model that is called, or clients could choose the "
+            "provider",
+        )
 
 
 def _check_base(i: int, item: Item, always_set: Container[str]) -> None:
@@ -110,7 +112,7 @@ def _check_base(i: int, item: Item, always_set: Container[str]) -> None:
     Args:
         i: its index.
         item: the model.
-        always_set: the variables that are never without a value.
+        always_set: the variables that always have a value.
     """
     provider = item.provider
     if not (provider.base or provider.needs_base or provider.default_base):
@@ -119,8 +121,8 @@ def _check_base(i: int, item: Item, always_set: Container[str]) -> None:
     if item.base is None or (variable is not None and variable not in always_set):
         raise _exposed(
             f"/model_list/{i}/litellm_params/api_base",
-            "must be set to a URL, or to a variable of deployment.env that is never without a "
-            "value, or LiteLLM would send prompts to a host that you did not choose",
+            "must be set to a URL, or to a variable in deployment.env that always has a value, "
+            "or LiteLLM would send prompts to a host that you did not choose",
         )
 
 
@@ -210,8 +212,8 @@ def _everywhere(
         if item.named <= names_ and item.misplaced.isdisjoint(names_):
             continue
         for reference in references(item.manifest):
-            yield item, (_MODEL_LIST, i, *reference.path), reference
-    for reference in references({**config, _MODEL_LIST: None}):
+            yield item, (MODEL_LIST, i, *reference.path), reference
+    for reference in references({**config, MODEL_LIST: None}):
         yield None, reference.path, reference
 
 

@@ -93,7 +93,7 @@ def plan(router: Router) -> Plan:
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
-    items_ = items.of(configuration["model_list"], (entry.item for entry in entries_))
+    items_ = items.of(configuration[items.MODEL_LIST], (entry.item for entry in entries_))
     unset = exposure.check(configuration, items_, spec, entries_)
     files = config.files(configuration, items_)
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)

@@ -11,6 +11,9 @@ from function.gateways.litellm import credentials, providers, variables
 _REFERENCE: Final = re.compile(r"(?:os\.environ|oidc/env)/([^\s\"',;}\]]+)")
 """How a text of LiteLLM's configuration names a variable, wherever it stands in the text."""
 
+MODEL_LIST: Final = "model_list"
+"""Where the items stand in LiteLLM's configuration."""
+
 _PARAMS: Final = "litellm_params"
 
 _json: Final = json.JSONEncoder(sort_keys=True).encode
@@ -81,17 +84,6 @@ class Item:
         """Its `litellm_params`."""
         params: Manifest = self.manifest[_PARAMS]
         return params
-
-    @property
-    def is_called_as_named(self) -> bool:
-        """Whether its name says its provider, which no parameter and no client can change."""
-        return (
-            self.provider_name != ""
-            and self.model_id != ""
-            and "*" not in self.provider_name
-            and self.params.get("custom_llm_provider", self.provider_name) == self.provider_name
-            and self.order[0].count("*") <= self.model_id.count("*")
-        )
 
     def belongs(self, reference: Reference, name: str) -> bool:
         """Whether a variable is all of the parameter for which its provider reads it."""

@@ -15,6 +15,7 @@ from function.api.routing import Config
 from function.call import Manifest, Result
 from function.errors import Refused
 from function.gateways.litellm import known_keys, providers
+from function.gateways.litellm.items import MODEL_LIST
 from function.gateways.litellm.known_keys import MAX_GUESSES
 from function.text import first, shorten
 
@@ -22,7 +23,6 @@ _SETTINGS: Final = (
     *("allowed_fails", "cooldown_time", "max_fallbacks", "num_retries", "retry_after", "timeout"),
 )
 """The `router_settings` that must be numbers: with anything else the first call fails."""
-_MODEL_LIST: Final = "model_list"
 _CHECKS: Final = "optional_pre_call_checks"
 _SECTIONS: Final = ("router_settings", "litellm_settings", "general_settings")
 
@@ -38,13 +38,13 @@ def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
         return config, []
     # A list of models that is left as it is was generated, and needs no copy and no check.
     left = not _concerns_models(wanted)
-    kept = {_MODEL_LIST: config[_MODEL_LIST]} if left else {}
+    kept = {MODEL_LIST: config[MODEL_LIST]} if left else {}
     merged = merging.merge({k: v for k, v in config.items() if k not in kept}, patch)
     found = [(pointer, merging.remove(merged, pointer)) for pointer in wanted.remove]
     gone = [pointer for pointer, there in found if there]
     absent = [pointer for pointer, there in found if not there]
     if not left:
-        _check_models(merged.get(_MODEL_LIST))
+        _check_models(merged.get(MODEL_LIST))
     _check_sections(merged)
     merged = {**kept, **merged}
     sentences = [*_unknown(patch), *_overridden(config, patch)]
@@ -58,8 +58,8 @@ def apply(config: Manifest, wanted: Config) -> tuple[Manifest, list[Result]]:
 
 
 def _concerns_models(wanted: Config) -> bool:
-    return _MODEL_LIST in (wanted.merge or {}) or any(
-        pointer.startswith(f"/{_MODEL_LIST}") for pointer in wanted.remove
+    return MODEL_LIST in (wanted.merge or {}) or any(
+        pointer.startswith(f"/{MODEL_LIST}") for pointer in wanted.remove
     )
 
 
@@ -108,7 +108,7 @@ def _object(value: object) -> Mapping[str, Any]:
 def _check_models(models: object) -> None:
     """Rejects models that LiteLLM would drop silently."""
     if not isinstance(models, list) or not models:
-        raise _broken(f"/{_MODEL_LIST}", "must be a list of models")
+        raise _broken(f"/{MODEL_LIST}", "must be a list of models")
     for i, entry in enumerate(models):
         params = _object(_object(entry).get("litellm_params"))
         called = {
