@@ -19,7 +19,8 @@ from function import compose, fn, names, server, structs
 from function.call import Manifest, Request, Response
 from function.kept import Kept
 from function.main import cli
-from function.observed import master_key
+from function.observed import definitions, master_key
+from function.resources import KINDS
 from tests.support.world import behind_claim, controlled, router, secret
 
 THEIRS = "theirs"
@@ -59,6 +60,10 @@ OF_SPECS: list[Callable[[random.Random], Manifest]] = [
     },
     lambda draw: {"deployment": {"replicas": draw.randrange(3)}},
     lambda draw: {"autoscaling": {"maxReplicas": 3, "enabled": draw.random() < 0.7}},
+    lambda draw: {"patches": {"service": {"merge": {"spec": draw.choice(PATCHES)}}}},
+    lambda draw: {"commonMetadata": {"labels": {"team": draw.choice(["a", "b"])}}},
+    lambda draw: {"ingress": {"hosts": ["a.example.com"], "enabled": draw.random() < 0.7}},
+    lambda _: {"httpRoute": {"parentRefs": [{"name": "gateway"}]}},
 ]
 """What may change in a spec."""
 
@@ -162,7 +167,7 @@ class Cluster:
         for name, manifest in self._observed[i].items():
             req.observed.resources[name].resource.update(manifest)
         if self._source.random() < 0.9:
-            for name in ("configMap", "deployment", "masterKey", "service"):
+            for name in (*KINDS, definitions.requirement(names.RESOURCE_HTTP_ROUTE)):
                 req.required_resources[name].SetInParent()
             for name in ("litellm-secrets", "mine"):
                 found = req.required_resources[f"secret.{name}"].items.add()
