@@ -72,6 +72,7 @@ CHOICES: dict[str, str] = {
     "*.example.com": "*.example.org",
     "10.0.0.0/8": "10.0.0.0/9",
     "10.1.0.0/16": "10.2.0.0/16",
+    "http://proxy.example.com:3128": "http://proxy.example.org:3128",
 }
 """Another value of a field that takes only some, by the value that the case with everything has."""
 

@@ -177,6 +177,7 @@ def put_behind_proxy(deployment: Manifest, folder: Path, proxied: list[Proxied])
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     env = {variable["name"]: variable for variable in container["env"]}
     assert env["HTTPS_PROXY"]["value"] == "http://proxy.example.com:3128"
+    assert env["NO_PROXY"]["value"] == ".svc,.cluster.local,localhost,127.0.0.1,llm.example.com"
     env["HTTPS_PROXY"]["value"] = proxy.env["HTTPS_PROXY"]
     certificate = Path(proxy.env["SSL_CERT_FILE"]).read_text()
     return {"metadata": {"name": "corporate-ca"}, "data": {"ca.crt": certificate}}

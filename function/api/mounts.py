@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from function.api.validation import Model, Rule, refuse
 
-_COVERED: Final = re.compile(r"/app(/config(/.*)?)?|/tmp")
-"""Where the image keeps LiteLLM, the function its configuration, and LiteLLM what it writes."""
+_COVERED: Final = re.compile(r"/app(/(config|ca-bundle)(/.*)?)?|/tmp")
+"""Where the image keeps LiteLLM, the function its files, and LiteLLM what it writes."""
 
 _PART: Final = r"\.?[-_A-Za-z0-9][-._A-Za-z0-9]*"
 _PART_WITH_VARIABLES: Final = r"\.?[-_$()A-Za-z0-9][-._$()A-Za-z0-9]*"
@@ -57,7 +57,7 @@ class VolumeMount(Model):
         if _COVERED.fullmatch(self.mount_path):
             raise refuse(
                 "a mount must not cover what the gateway needs: choose a path other than /app, "
-                "/app/config and /tmp"
+                "/app/config, /app/ca-bundle and /tmp"
             )
         return self
 

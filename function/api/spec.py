@@ -27,6 +27,7 @@ from function.api.disruption import PodDisruptionBudget
 from function.api.metadata import CommonMetadata, Metadata
 from function.api.models import AIModel, distinct, served
 from function.api.network_policy import NetworkPolicy
+from function.api.outbound import Outbound
 from function.api.patches import Patches
 from function.api.routing import (
     Cache,
@@ -72,6 +73,7 @@ class Spec(Model):
     network_policy: NetworkPolicy | None = None
     ingress: Ingress | None = None
     http_route: HTTPRoute | None = None
+    outbound: Outbound = Outbound()
     patches: Patches = Patches()
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()

@@ -19,7 +19,7 @@ from function.api.fields import (
 from function.api.mounts import VolumePath
 from function.api.validation import Model, Rule, refuse, without_nulls
 
-_OWN: Final = ("config", "tmp")
+_OWN: Final = ("config", "tmp", "ca-bundle")
 """The names of the volumes that the function itself gives the pods."""
 
 _Mode = Annotated[int, Field(ge=0, le=0o777)]
@@ -281,6 +281,6 @@ class Volume(Model):
     def _not_the_functions(self) -> "Volume":
         if self.name in _OWN:
             raise refuse(
-                f"the volumes {' and '.join(_OWN)} are the gateway's own: choose another name"
+                "the volumes config, tmp and ca-bundle are the gateway's own: choose another name"
             )
         return self

@@ -71,6 +71,8 @@ class Container:
         resources: its compute resources.
         user: the user and group that it runs as.
         scratch: the one folder in which it may write.
+        volumes: the volumes that it needs beside its configuration and that folder.
+        mounts: where they are in the container.
         startup: whether it has started.
         liveness: whether it still runs.
         readiness: whether it can be called.
@@ -84,6 +86,8 @@ class Container:
     resources: Manifest
     user: int
     scratch: str
+    volumes: tuple[Manifest, ...]
+    mounts: tuple[Manifest, ...]
     startup: Probe
     liveness: Probe
     readiness: Probe

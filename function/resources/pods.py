@@ -49,6 +49,7 @@ def spec(plan: Plan) -> Manifest:
         "volumes": [
             {"name": "config", "configMap": {"name": names.config_map_of(plan.router.name)}},
             {"name": "tmp", "emptyDir": {"sizeLimit": _SCRATCH_SIZE}},
+            *plan.container.volumes,
             *_of_container(given.get("volumes", []), plan.container.name),
         ],
     }
@@ -125,6 +126,7 @@ def _container(plan: Plan, given: Manifest) -> Manifest:
         "volumeMounts": [
             {"name": "config", "mountPath": plan.config.folder, "readOnly": True},
             {"name": "tmp", "mountPath": wanted.scratch},
+            *wanted.mounts,
             *given.get("volumeMounts", []),
         ],
     }

@@ -5,6 +5,7 @@ from typing import Final
 
 from function import names
 from function.api import Router, Spec
+from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
@@ -15,6 +16,7 @@ from function.gateways.litellm import (
     entries,
     exposure,
     items,
+    outbound,
     overrides,
     router_settings,
     variables,
@@ -135,6 +137,8 @@ def _container(router: Router, env: list[Manifest]) -> Container:
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
         user=_USER,
         scratch=_SCRATCH,
+        volumes=outbound.volumes(router.spec.outbound),
+        mounts=outbound.mounts(router.spec.outbound),
         # Five minutes to start: ten seconds are enough with a whole core, seventy without.
         startup=Probe(_GATE, period_seconds=5, failures=60),
         liveness=Probe(_LIVELINESS, period_seconds=10, failures=6),
@@ -147,6 +151,7 @@ def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -
     """The container's variables: the function's own by name, then the user's, which win."""
     own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
     own |= credentials.environment(entries.accesses_of(entries_))
+    own |= outbound.environment(spec.outbound)
     # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
     # more clearly than one that crashes.
     own[variables.MASTER_KEY] = {
@@ -171,10 +176,11 @@ def _offers(entries_: Sequence[Entry]) -> dict[str, tuple[Target, ...]]:
 
 def _own_keys(spec: Spec) -> frozenset[SecretKey]:
     """The keys of users' Secrets without which the gateway does not work as it is asked to."""
-    redis = spec.shared_redis
+    redis, proxy = spec.shared_redis, switched_on(spec.outbound.proxy)
     refs = [
         spec.auth.master_key_secret_ref,
         None if redis is None else redis.password_secret_ref,
+        None if proxy is None else proxy.url_secret_ref,
     ]
     return frozenset(SecretKey(ref.name, ref.key) for ref in refs if ref is not None)
 
