@@ -173,6 +173,11 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
         "/litellm_settings/api_base must not be set",
     ),
     (
+        "models come from a database",
+        merged(general_settings={"store_model_in_db": True}),
+        "/general_settings/store_model_in_db must not be set",
+    ),
+    (
         "all models called by another provider",
         merged(router_settings={"default_litellm_params": {"custom_llm_provider": "groq"}}),
         "/router_settings/default_litellm_params/custom_llm_provider must not be set",

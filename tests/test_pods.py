@@ -194,6 +194,16 @@ def test_nor_do_variables_print_credentials(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["CONFIG_FILE_PATH", "LITELLM_CONFIG_BUCKET_NAME", "STORE_MODEL_IN_DB"]
+)
+def test_nor_does_a_variable_name_another_configuration(name: str) -> None:
+    assert refusal(env=[{"name": name, "value": "true"}]) == (
+        f"spec.deployment.env[0] sets {name}, with which LiteLLM would read its configuration "
+        "elsewhere, where nothing checks it: use spec.config."
+    )
+
+
 OPEN = {
     *("--num_workers", "--granian_threads", "--telemetry", "--log_config", "--local"),
     *("--iam_token_db_auth", "--azure_postgresql_auth", "--use_prisma_db_push"),

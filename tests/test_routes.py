@@ -518,6 +518,20 @@ def opened(own: Upstream, elsewhere: Upstream) -> Iterator[Gateway]:
         yield gateway
 
 
+@pytest.mark.parametrize("name", ["CONFIG_FILE_PATH", "STORE_MODEL_IN_DB"])
+def test_does_not_start_with_another_configuration(name: str) -> None:
+    """A Secret of which all keys become variables brings what the function cannot see."""
+    all_keys = {"envFrom": [{"secretRef": {"name": "all"}}]}
+    with (
+        support.starting(
+            World(router(port=free_port(), deployment=all_keys)),
+            secret("all", "team", **{name: "true"}),
+        ) as gateway,
+        pytest.raises(NotReady, match=f"{name} is set, with which LiteLLM would read its"),
+    ):
+        gateway.pod.wait_ready()
+
+
 @contextmanager
 def running(own: Upstream, elsewhere: Upstream, gate: Mapping[str, str]) -> Iterator[Gateway]:
     """A gateway, with these variables for its gate.

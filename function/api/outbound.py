@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from function.api.fields import DOMAIN, ObjectName
+from function.api.fields import DOMAIN
 from function.api.secret_refs import SecretKeyRef
 from function.api.validation import Block, Model, Rule, refuse
 

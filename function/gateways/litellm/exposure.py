@@ -37,6 +37,8 @@ _REDIRECTIONS: Final = (
 )
 """Settings that would send the calls, and with them the keys, of all models elsewhere."""
 
+_STORED_MODELS: Final = ("general_settings", "store_model_in_db")
+
 
 def check(
     config: Manifest, items: Sequence[Item], spec: Spec, entries: Sequence[Entry]
@@ -147,11 +149,13 @@ def _check_own_names(
 
 
 def _check_settings(config: Manifest, reserved: Container[str]) -> None:
+    if _at(config, _STORED_MODELS):
+        raise _exposed(
+            f"/{'/'.join(_STORED_MODELS)}",
+            "must not be set, since nothing checks the models of a database: use spec.aiModels",
+        )
     for path in _REDIRECTIONS:
-        value: Any = config
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
-        if value is not None:
+        if _at(config, path) is not None:
             raise _exposed(
                 f"/{'/'.join(path)}",
                 "must not be set, since it redirects the calls of all models: use the fields of "
@@ -163,6 +167,13 @@ def _check_settings(config: Manifest, reserved: Container[str]) -> None:
                 f"/environment_variables/{shorten(name)}",
                 "must not be set: the function sets this variable",
             )
+
+
+def _at(config: Manifest, path: Sequence[str]) -> Any:  # noqa: ANN401  # Any JSON value.
+    value: Any = config
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def _names(value: object) -> Iterator[str]:

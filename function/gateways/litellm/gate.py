@@ -115,14 +115,26 @@ _HEADERS: Final = frozenset(
     )
 )
 """The headers of LiteLLM's own that a call may have."""
+_OTHER_CONFIGURATIONS: Final = (
+    *("CONFIG_FILE_PATH", "LITELLM_CONFIG_BUCKET_NAME", "STORE_MODEL_IN_DB"),
+)
+"""Variables with which LiteLLM reads its configuration elsewhere, where nothing has checked it. A
+Secret of which all keys become variables may bring them."""
 
 
 def install() -> None:
     """Puts the gate in front of LiteLLM's app, all of its middleware included.
 
     Raises:
-        RuntimeError: the app is not one that can be wrapped.
+        RuntimeError: the app is not one that can be wrapped, or LiteLLM would not read the
+            configuration that lies beside this file.
     """
+    for name in _OTHER_CONFIGURATIONS:
+        if name in os.environ:
+            raise RuntimeError(
+                f"{name} is set, with which LiteLLM would read its configuration elsewhere, where "
+                "nothing checks it: remove it from the gateway's environment."
+            )
     inside = getattr(app, "middleware_stack", None)
     if not callable(inside):
         raise RuntimeError("The gate needs LiteLLM's app with its middleware built.")  # noqa: TRY004

@@ -72,6 +72,11 @@ _RESERVED: Final = {
         ("DEBUG", "DETAILED_DEBUG"),
         "with which LiteLLM prints prompts and credentials to the log: remove it",
     ),
+    **dict.fromkeys(
+        ("CONFIG_FILE_PATH", "LITELLM_CONFIG_BUCKET_NAME", "STORE_MODEL_IN_DB"),
+        "with which LiteLLM would read its configuration elsewhere, where nothing checks it: use "
+        "spec.config",
+    ),
 }
 """Variables that the user's own may not set, and why."""
 

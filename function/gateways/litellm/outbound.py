@@ -27,7 +27,7 @@ def environment(outbound: Outbound) -> dict[str, Manifest]:
             if ref is None
             else {"valueFrom": {"secretKeyRef": {"name": ref.name, "key": ref.key}}}
         )
-        variables |= {name: url for name in _PROXY}
+        variables |= dict.fromkeys(_PROXY, url)
         variables["NO_PROXY"] = {"value": proxy.direct_hosts}
     if switched_on(outbound.ca_bundle) is not None:
         variables |= {name: {"value": f"{_FOLDER}/{_FILE}"} for name in _CA}
