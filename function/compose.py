@@ -3,7 +3,10 @@
 It knows no protobuf and does no input or output.
 """
 
-from function import report
+from collections.abc import Mapping
+from typing import Any
+
+from function import policy, report
 from function.api import router as api
 from function.call import Request, Response
 from function.errors import Refused
@@ -13,23 +16,27 @@ from function.observed import Incomplete, observe
 from function.resources import KINDS, build
 
 
-def compose(request: Request, kept: Kept | None = None) -> Response:
+def compose(
+    request: Request, kept: Kept | None = None, platform: Mapping[str, Any] | None = None
+) -> Response:
     """Composes a router, or says in one sentence why not.
 
     Args:
         request: what is asked.
         kept: what is kept between calls, to which the plan is added.
+        platform: what the platform team sets for all Compositions, in the form of their input. It
+            must be the same in all calls with the same `kept`.
     """
     try:
-        return _compose(request, Kept() if kept is None else kept)
+        return _compose(request, Kept() if kept is None else kept, platform or {})
     except Refused as refusal:
         return report.refused(request, refusal)
 
 
-def _compose(request: Request, kept: Kept) -> Response:
+def _compose(request: Request, kept: Kept, platform: Mapping[str, Any]) -> Response:
     plan = kept.plan(request)
     if plan is None:
-        router = api.read(request)
+        router = api.read(request, platform)
         gateway = GATEWAYS.get(router.spec.type)
         if gateway is None:
             return report.unsupported(request, router, GATEWAYS)
@@ -39,4 +46,5 @@ def _compose(request: Request, kept: Kept) -> Response:
     if isinstance(observed, Incomplete):
         return report.incomplete(plan.router, observed)
     resources = build(plan, observed)
-    return report.composed(request, plan, observed, resources)
+    judged = policy.judge(plan, observed, resources)
+    return report.composed(request, plan, observed, resources, judged)

@@ -56,12 +56,16 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         kept: what is kept between calls. The answers are the same without it.
     """
 
-    def __init__(self, keep_bytes: int = DEFAULT_BYTES) -> None:
+    def __init__(
+        self, keep_bytes: int = DEFAULT_BYTES, platform: Mapping[str, Any] | None = None
+    ) -> None:
         """Takes the SDK's logger, which the server has configured.
 
         Args:
             keep_bytes: how many bytes may be kept between calls.
+            platform: what the platform team sets for all Compositions, in the form of their input.
         """
+        self._platform = platform
         self.log = logging.get_logger()
         shared = [text for gateway in GATEWAYS.values() for text in gateway.shared_texts()]
         self.kept = Kept(keep_bytes, shared)
@@ -99,7 +103,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         try:
             request = read_request(req, self.kept)
             log = log.bind(router=router.title(request.composite))
-            answer = compose(request, self.kept)
+            answer = compose(request, self.kept, self._platform)
             rsp = write_response(req, answer)
             if (size := rsp.ByteSize()) > MAX_RESPONSE_BYTES:
                 answer = report.refused(request, _too_large(size))

@@ -10,9 +10,11 @@ from crossplane.function import logging
 
 from function import fn, server
 from function.__version__ import __version__
+from function.call import Manifest
 from function.errors import OutputError, StartError, UnknownField
 from function.kept import DEFAULT_BYTES
 from function.offline import explain, fields, inputs, manifests, output, render
+from function.offline import platform as platforms
 from function.offline.problems import Problem, in_order
 
 _MEGABYTE: Final = 1024 * 1024
@@ -35,6 +37,13 @@ def cli() -> None:
     envvar="CACHE_SIZE",
     help="How many MiB to keep from one call for the next ones. 0 keeps nothing.",
 )
+@click.option(
+    "--platform",
+    type=_PATHS,
+    envvar="PLATFORM",
+    help="A file with the platform team's defaults and policy for all Compositions, in the form of "
+    "their input.",
+)
 def serve(  # noqa: PLR0913  # The SDK's standard flags.
     *,
     debug: bool,
@@ -44,6 +53,7 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
     max_recv_message_size: int,
     max_send_message_size: int | None,
     cache_size: int,
+    platform: Path | None,
 ) -> None:
     """Run the function's gRPC server, for Crossplane to call."""
     logging.configure(level=logging.Level.DEBUG if debug else logging.Level.INFO)
@@ -61,7 +71,7 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
     try:
         asyncio.run(
             server.serve(
-                fn.FunctionRunner(cache_size * _MEGABYTE),
+                fn.FunctionRunner(cache_size * _MEGABYTE, _platform(platform)),
                 address,
                 certificates=certificates,
                 options=options,
@@ -93,6 +103,15 @@ for _option in serve.params:
     help="Other objects of the cluster, such as Secrets: a file, or a folder of them. May be "
     "repeated.",
 )
+@click.option(
+    "--input",
+    "step",
+    type=_PATHS,
+    help="The input of the Composition's step, or a Composition with it.",
+)
+@click.option(
+    "--platform", type=_PATHS, help="The platform file with which the function's server runs."
+)
 @click.option("--include-xr", "-x", is_flag=True, help="Print the composite resource first.")
 @click.option(
     "--include-function-results", "-r", is_flag=True, help="Print the function's results last."
@@ -109,6 +128,8 @@ def render_command(  # noqa: PLR0913  # The command's flags.
     files: tuple[Path, ...],
     observed: tuple[Path, ...],
     required: tuple[Path, ...],
+    step: Path | None,
+    platform: Path | None,
     include_xr: bool,
     include_function_results: bool,
     strict: bool,
@@ -120,9 +141,9 @@ def render_command(  # noqa: PLR0913  # The command's flags.
     FILES are YAML or JSON files, folders of them, or - for standard input, and are read as kubectl
     reads them. Secrets in them count as --required; other objects are left aside.
     """
-    if (*files, *observed, *required).count(manifests.STDIN) > 1:
+    if (*files, *observed, *required, step, platform).count(manifests.STDIN) > 1:
         raise click.UsageError("standard input can be read only once: give - once")
-    given = inputs.read(files, observed=observed, required=required)
+    given = inputs.read(files, observed=observed, required=required, step=step, server=platform)
     rendered, refused = render.render(given)
     notes = [*given.notes, *(note for result in rendered for note in result.notes)]
     warnings = [warning for result in rendered for warning in result.warnings]
@@ -160,6 +181,14 @@ def explain_command(field: str) -> None:
 def schema() -> None:
     """Print the JSON Schema of a ModelRouter, for editors."""
     _print(fields.text())
+
+
+def _platform(file: Path | None) -> Manifest:
+    """What the platform team sets in a file, in which nothing may be wrong."""
+    problems: list[Problem] = []
+    given = {} if file is None else platforms.read(file, problems)
+    _fail_if_any(problems)
+    return given
 
 
 def _fail_if_any(problems: list[Problem]) -> None:

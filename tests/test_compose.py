@@ -392,6 +392,40 @@ def test_bad_input_is_refused_in_one_sentence(xr: Manifest, reason: str, sentenc
     ("settings", "sentence"),
     [
         ({"imgae": "x"}, "unknown field input.imgae: remove it or fix the spelling."),
+        ({"kind": "Inptu"}, "input.kind must be Input."),
+        (
+            {"policy": {"providers": {"allow": []}}},
+            "unknown field input.policy.providers.allow: remove it or fix the spelling.",
+        ),
+        (
+            {"policy": {"providers": {"denied": "openai"}}},
+            "input.policy.providers.denied is a string: it must be a list.",
+        ),
+        (
+            {"policy": {"fields": {"denied": ["spec.config"]}}},
+            "input.policy.fields.denied: 'spec.config' is no field of a ModelRouter's spec: give "
+            "its path, without spec. and without indices, such as config or deployment.env.",
+        ),
+        (
+            {"defaults": {"deployment": {"replica": 2}}},
+            "unknown field input.defaults.deployment.replica: remove it or fix the spelling.",
+        ),
+        (
+            {"defaults": {"deployment": {"replicas": "2"}}},
+            "input.defaults.deployment.replicas is a string: it must be a whole number.",
+        ),
+        (
+            {"defaults": {"port": 80}},
+            "input.defaults.port has no effect, since every router has its own: remove it.",
+        ),
+        (
+            {"defaults": []},
+            "input.defaults is a list: it must be an object.",
+        ),
+        (
+            {"imgae": "x", "ttlSeconds": 0},
+            "unknown field input.imgae: remove it or fix the spelling. (And 1 more.)",
+        ),
         ({"ttlSeconds": 0}, "input.ttlSeconds is 0: it must be at least 1."),
         (
             {"image": "a b"},
@@ -402,7 +436,10 @@ def test_bad_input_is_refused_in_one_sentence(xr: Manifest, reason: str, sentenc
 )
 def test_a_bad_input_of_the_composition_is_refused(settings: Manifest, sentence: str) -> None:
     answer = compose(Request(router(), {}, {}, settings))
-    assert refusal_of(answer) == (names.REASON_INVALID_INPUT, sentence)
+    assert refusal_of(answer) == (
+        names.REASON_INVALID_INPUT,
+        f"The Composition's input is wrong, not this ModelRouter: {sentence}",
+    )
 
 
 def test_a_config_above_what_a_config_map_holds_is_refused() -> None:

@@ -9,8 +9,7 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from google.protobuf import json_format
 
 from function import fn, names, structs
-from function.call import Manifest, Request
-from function.kept import Kept
+from function.call import Manifest
 from function.resources import KINDS
 from tests.support.world import behind_claim, router
 
@@ -131,7 +130,7 @@ def test_an_empty_request_is_refused() -> None:
 def test_a_defect_is_a_fatal_result_and_its_log_holds_no_value(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def defect(_: Request, __: Kept) -> None:
+    def defect(*_: object) -> None:
         secret = "sk-do-not-log"
         raise RuntimeError(secret)
 

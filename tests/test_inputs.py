@@ -450,3 +450,63 @@ def test_the_output_is_utf_8_in_any_terminal(tmp_path: Path) -> None:
     )
     assert result.returncode == 0
     assert "é" in result.stdout.decode()
+
+
+# -- What the platform team sets
+
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def rendered(*arguments: str) -> tuple[int, str, str]:
+    """What rendering the first example gives: exit status, output and messages."""
+    result = CliRunner().invoke(
+        cli, ["render", str(EXAMPLES / "modelrouter.yaml"), *arguments], catch_exceptions=False
+    )
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("flag", ["--input", "--platform"])
+def test_the_input_is_tried_before_it_is_installed(flag: str, tmp_path: Path) -> None:
+    file = tmp_path / "input.yaml"
+    file.write_text("kind: Input\ndefaults:\n  deployment: {replicas: 7}\n")
+    status, output, _ = rendered(flag, str(file))
+    assert (status, output.count("replicas: 7")) == (0, 1)
+    file.write_text("kind: Input\npolicy:\n  providers: {denied: [openai]}\n")
+    status, output, said = rendered(flag, str(file))
+    assert (status, output) == (1, "")
+    assert "spec.aiModels[0] calls openai/gpt-4o" in said
+
+
+def test_the_example_of_a_platform_takes_the_first_example() -> None:
+    status, output, said = rendered("--platform", str(EXAMPLES / "platform.yaml"))
+    assert status == 0, said
+    assert "image: registry.example.com/litellm:v1.108.11" in output
+
+
+def test_a_compositions_input_is_found_in_it(tmp_path: Path) -> None:
+    step = {"kind": "Input", "defaults": {"deployment": {"replicas": 7}}}
+    steps = [{"step": "other", "input": {"kind": "Other"}}, {"step": "gateway", "input": step}]
+    composition = {"kind": "Composition", "spec": {"pipeline": steps}}
+    file = tmp_path / "composition.yaml"
+    file.write_text(yaml.safe_dump(composition))
+    assert "replicas: 7" in rendered("--input", str(file))[1]
+    step["defaults"] = {"port": 1}
+    file.write_text(yaml.safe_dump(composition))
+    line = 1 + file.read_text().splitlines().index("        port: 1")
+    assert rendered("--input", str(file))[2].splitlines()[-1] == (
+        f"Error: {file}, line {line}: input.defaults.port has no effect, since every router has "
+        "its own: remove it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("kind: Other\n", 0), ("kind: Input\n---\nkind: Input\n", 2)]
+)
+def test_a_file_has_one_input(text: str, count: int, tmp_path: Path) -> None:
+    file = tmp_path / "input.yaml"
+    file.write_text(text)
+    assert rendered("--input", str(file))[2].splitlines()[-1] == (
+        f"Error: {file}: has {count} objects of kind Input: it must be one, or a Composition with "
+        "one in its steps"
+    )

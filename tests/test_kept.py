@@ -426,7 +426,7 @@ def test_a_large_request_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch)
     large.desired.resources[THEIRS].resource.update({"data": {"a": "x" * fn.LARGE_BYTES}})
     go_on, real = threading.Event(), compose.compose
 
-    def slow(request: Request, kept: Kept) -> Response:
+    def slow(request: Request, kept: Kept, _: object) -> Response:
         if request.composite["metadata"]["name"] == "large":
             go_on.wait(10)
         return real(request, kept)
@@ -451,7 +451,7 @@ def test_the_server_keeps_as_much_as_it_is_told(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], size: int
 ) -> None:
     given: list[int] = []
-    monkeypatch.setattr(fn, "FunctionRunner", given.append)
+    monkeypatch.setattr(fn, "FunctionRunner", lambda size, _: given.append(size))
 
     async def serve(*_: object, **__: object) -> None:
         pass

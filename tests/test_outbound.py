@@ -8,7 +8,6 @@ from typing import Any
 from function import names
 from function.call import Manifest
 from tests.support.world import World, router, secret
-from tests.test_compose import UP
 
 URL = {"name": "proxy", "key": "url"}
 BUNDLE = {"name": "corporate-ca", "key": "bundle.pem"}
@@ -31,7 +30,7 @@ def pod(**outbound: Any) -> tuple[Manifest, Manifest]:  # noqa: ANN401
 
 
 def test_a_url_with_a_password_comes_from_its_secret_and_its_change_rolls_the_pods() -> None:
-    world = World(router(outbound={"proxy": {"urlSecretRef": URL}}), objects=UP)
+    world = World(router(outbound={"proxy": {"urlSecretRef": URL}}))
     (condition,) = (c for c in world.reconcile().conditions if c.type == names.CREDENTIALS_PRESENT)
     assert "url in Secret 'proxy'" in condition.message
     hashes = set()
@@ -79,7 +78,7 @@ def test_what_is_switched_off_leaves_nothing() -> None:
 
 def test_variables_of_the_routers_own_win() -> None:
     own = {"name": "NO_PROXY", "value": "example.com"}
-    spec = {"deployment": {"env": [own]}, "outbound": {"proxy": {"url": "http://p:1"}}}
+    spec: Manifest = {"deployment": {"env": [own]}, "outbound": {"proxy": {"url": "http://p:1"}}}
     manifest = World(router(**spec)).reconcile().resources[names.RESOURCE_DEPLOYMENT].manifest
     (found,) = manifest["spec"]["template"]["spec"]["containers"]
     assert [v for v in found["env"] if v["name"] == "NO_PROXY"] == [own]

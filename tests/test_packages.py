@@ -326,12 +326,19 @@ def drop_bounds_of_sources(spec: Manifest) -> None:
 
 
 def test_the_model_of_the_input_takes_what_its_crd_takes() -> None:
-    ours = of_model(Input.model_json_schema(by_alias=True), {})
+    schema = Input.model_json_schema(by_alias=True)
+    ours = of_model(schema, schema["$defs"])
     wanted = of_definition(schema_of(one(PACKAGE / "function", "CustomResourceDefinition")))
     for envelope in ("apiVersion", "kind", "metadata"):
         del ours["properties"][envelope], wanted["properties"][envelope]
-    del ours["properties"]["image"]["sentence"]
-    assert ours == wanted
+    assert without(ours, "sentence", "keys") == wanted
+
+
+def without(value: Any, *names: str) -> Any:  # noqa: ANN401  # Any JSON value.
+    """A schema without what only CEL could say: no API server reads the input."""
+    if not isinstance(value, dict):
+        return value
+    return {key: without(member, *names) for key, member in value.items() if key not in names}
 
 
 def test_the_definition_knows_the_same_names_of_credentials(definition: Manifest) -> None:

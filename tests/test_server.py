@@ -223,6 +223,40 @@ def test_says_why_it_cannot_start(flags: list[str], message: str) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_says_what_is_wrong_with_the_platform_file_and_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text("kind: Input\npolicy:\n  providers: {alowed: [openai]}\n")
+    result = subprocess.run(
+        [modelrouter(), "serve", "--insecure", "--platform", file],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Error: {file}, line 3: unknown field input.policy.providers.alowed: remove it or fix the "
+        "spelling.\n"
+    )
+
+
+def test_the_platform_file_holds_whatever_the_input_says(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text("kind: Input\npolicy:\n  providers: {denied: [openai]}\n")
+    req = request()
+    req.input.update({"policy": {"providers": {"allowed": ["*"]}}})
+    with (
+        running("--insecure", "--platform", str(file)) as (_, address),
+        grpc.insecure_channel(address) as channel,
+    ):
+        stub = grpcv1.FunctionRunnerServiceStub(channel)
+        rsp = stub.RunFunction(req, timeout=TIMEOUT, wait_for_ready=True)
+        for name in rsp.requirements.resources:
+            req.required_resources[name].SetInParent()
+        rsp = stub.RunFunction(req, timeout=TIMEOUT)
+    assert [result.reason for result in rsp.results] == ["PolicyViolated"]
+
+
 SLOW = """
 import asyncio
 import click

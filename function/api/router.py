@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from function import names, shapes
-from function.api import bounds
+from function.api import bounds, defaults
+from function.api import platform as platforms
 from function.api.bounds import Known, Size
-from function.api.platform import Input
+from function.api.platform import Platform
 from function.api.spec import Spec
 from function.api.validation import parse
-from function.call import Request
+from function.call import Manifest, Request
 from function.errors import Refused
 from function.text import shorten
 
 # Kubernetes' rule for the name of a Service (RFC 1035), the strictest among the composed kinds.
 _SERVICE_NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MAX_SERVICE_NAME: Final = 63
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Router:
         name: what the composed objects are named after: the composite resource, or its claim.
         namespace: where they are composed: the composite resource's, or its claim's.
         uid: the composite resource's, by which its own objects are recognized.
-        spec: what is asked for.
+        spec: what is asked for, over the platform team's defaults.
+        own: what the router itself asks for, as it is written; empty if no policy asks.
         platform: what the platform team sets for all routers.
         sizes: how much each entry of the spec's `aiModels` holds.
     """
@@ -37,18 +41,23 @@ class Router:
     namespace: str
     uid: str
     spec: Spec
-    platform: Input
+    own: Mapping[str, Any] = field(repr=False)
+    platform: Platform
     sizes: Sequence[Size] = field(default=(), repr=False)
 
 
-def read(request: Request) -> Router:
+def read(request: Request, file: Mapping[str, Any] = _NOTHING) -> Router:
     """The router that a request's composite resource describes.
+
+    Args:
+        request: the request.
+        file: what the platform team sets for all Compositions, in the form of their input.
 
     Raises:
         Refused: the input breaks a rule, or the composite resource has no namespace to compose
             into, a name that cannot be a Service's, or a spec that breaks a rule of the API.
     """
-    platform = parse(Input, dict(request.input), "input", names.REASON_INVALID_INPUT)
+    platform = platforms.of(file, dict(request.input))
     metadata = shapes.object_at(request.composite, "metadata")
     spec = request.composite.get("spec")
     if spec is None:
@@ -60,10 +69,41 @@ def read(request: Request) -> Router:
         name=name,
         namespace=namespace,
         uid=shapes.text_at(metadata, "uid"),
-        spec=parse(Spec, _with_models(spec), "spec", names.REASON_INVALID_SPEC),
+        spec=_spec(_with_models(spec), platform.defaults),
+        own=_written(spec) if platform.policies else {},
         platform=platform,
         sizes=sizes,
     )
+
+
+def _written(spec: object) -> Manifest:
+    """A spec as the router has it, with the entries that are known."""
+    if not isinstance(spec, dict):
+        return {}
+    entries = spec.get("aiModels")
+    if not isinstance(entries, list):
+        return spec
+    plain = [entry.model.manifest() if isinstance(entry, Known) else entry for entry in entries]
+    return {**spec, "aiModels": plain}
+
+
+def _spec(own: object, under: Mapping[str, Any]) -> Spec:
+    """The spec over the defaults, and whose fault it is if the two together break a rule."""
+    try:
+        return _parsed(defaults.under(own, dict(under)))
+    except Refused as refusal:
+        if not under:
+            raise
+        _parsed(own)  # What is wrong without the defaults is told without them.
+        raise Refused(
+            refusal.reason,
+            f"{refusal.message} This comes from the platform team's defaults, which lie under this "
+            "spec.",
+        ) from None
+
+
+def _parsed(spec: object) -> Spec:
+    return parse(Spec, spec, "spec", names.REASON_INVALID_SPEC)
 
 
 def _with_models(spec: object) -> object:

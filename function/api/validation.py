@@ -109,13 +109,34 @@ def parse(model: type[ModelT], value: object, path: str, reason: str) -> ModelT:
         raise Refused(reason, f"{_sentence(path, errors[0])}{more}.") from None
 
 
-def broken_rules(model: type[Model], value: object, path: str) -> list[str]:
-    """All that `parse` refuses, a sentence for each, which begins with the path of a field."""
+def broken_rules(
+    model: type[Model], value: object, path: str, *, partial: bool = False
+) -> list[str]:
+    """All that `parse` refuses, a sentence for each, which begins with the path of a field.
+
+    Args:
+        model: the model.
+        value: a value for it.
+        path: where the value is.
+        partial: whether the value is a part of another one, so that no rule on an object as a whole
+            can be broken yet.
+    """
     try:
         model.model_validate(value)
     except ValidationError as error:
-        return [f"{_sentence(path, one)}." for one in _errors(error)]
+        return [
+            f"{_sentence(path, one)}."
+            for one in _errors(error)
+            if not (partial and _is_about_whole(one))
+        ]
     return []
+
+
+def _is_about_whole(error: ErrorDetails) -> bool:
+    """Whether an object lacks a field, or breaks a rule on several of its fields."""
+    return error["type"] == "missing" or (
+        error["type"] == "refused" and isinstance(error["input"], dict)
+    )
 
 
 def _errors(error: ValidationError) -> list[ErrorDetails]:

@@ -69,7 +69,7 @@ class Container:
         args: the arguments of the image's own entry point.
         env: its environment, in order, as Kubernetes EnvVars.
         resources: its compute resources.
-        user: the user and group that it runs as.
+        user: the user and group that it runs as; None if the cluster assigns them.
         scratch: the one folder in which it may write.
         volumes: the volumes that it needs beside its configuration and that folder.
         mounts: where they are in the container.
@@ -84,7 +84,7 @@ class Container:
     args: tuple[str, ...]
     env: list[Manifest]
     resources: Manifest
-    user: int
+    user: int | None
     scratch: str
     volumes: tuple[Manifest, ...]
     mounts: tuple[Manifest, ...]
@@ -110,6 +110,60 @@ class ConfigFiles:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A model that is called, as the finished configuration says.
+
+    Attributes:
+        where: the field that says so.
+        provider: the provider.
+        model: the whole name; a `*` in it stands for any text.
+    """
+
+    where: str
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """Something that decides which host is called.
+
+    Attributes:
+        where: the field that says so.
+        text: a URL, a host, or a text with URLs in it; empty if it is in a variable.
+        variable: the variable that holds it.
+        is_part: whether it is only a part of the host's name.
+    """
+
+    where: str
+    text: str = ""
+    variable: str = ""
+    is_part: bool = False
+
+
+@dataclass(frozen=True)
+class Called:
+    """What the finished configuration calls, for policies to judge.
+
+    Attributes:
+        count: how many models there are.
+        models: the models, and whatever may call further ones.
+        hosts: what decides on hosts that the provider does not.
+        seconds: how long one try of a call may take, and where that is said; None if it is not said
+            in a number.
+        variables: the variables of the container that can change none of it unseen.
+        is_host: whether a variable of the container, by its name, holds a host.
+    """
+
+    count: int
+    models: tuple[Call, ...]
+    hosts: tuple[Host, ...]
+    seconds: tuple[tuple[str, float | None], ...]
+    variables: frozenset[str]
+    is_host: Callable[[str], bool]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What composed resources and status are written from, with what is observed.
 
@@ -124,6 +178,7 @@ class Plan:
         own_keys: the keys of users' Secrets that the gateway itself needs, whatever it offers.
         longest_call_seconds: how long a call may last, which a pod that stops waits for.
         results: what the user should look at or know.
+        called: what is called; None if no policy asks.
     """
 
     router: Router
@@ -136,6 +191,7 @@ class Plan:
     own_keys: frozenset[SecretKey]
     longest_call_seconds: int
     results: tuple[Result, ...]
+    called: Called | None = field(default=None, repr=False)
     _written: dict[str, "Written"] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property

@@ -123,8 +123,10 @@ def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed |
     lookups = _definitions(new) | unseen
     own_keys = _own_keys(plan, seen)
     keys = plan.keys | own_keys
-    requirements = lookups | secret_values.requirements(keys, router.namespace)
-    if not lookups.keys() <= request.required.keys():
+    secrets = secret_values.requirements(keys, router.namespace)
+    requirements = lookups | secrets
+    needed = requirements if router.platform.judges_secrets else lookups
+    if not needed.keys() <= request.required.keys():
         return Incomplete(requirements)
     unserved = tuple(kind for kind in new if served[kind.name] is False)
     wanted = [kind for kind in asked if kind not in unserved]

@@ -1,14 +1,15 @@
 """The users' Secrets, of which a gateway uses single keys.
 
 Apart from `value`, which the master key is read with, nothing here gives a value away but in a
-digest: what the rest of the core learns is whether a key exists.
+digest: what the rest of the core learns is whether a key exists, and whether its value passes a
+test.
 """
 
 import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,6 +52,16 @@ class SecretValues:
         values = [(*key, self._value(key).hex()) for key in wanted]
         text = json.dumps([[value for value in values if value[-1]], more])
         return hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()[:16]
+
+    def holds(self, key: SecretKey, test: Callable[[str], bool]) -> bool:
+        """Whether a value passes a test, or there is none."""
+        found = self._value(key) if key.secret in self.found else b""
+        return not found or test(found.decode(errors="replace"))
+
+    def labels(self, name: str) -> Mapping[str, Any] | None:
+        """The labels of a Secret; None if it does not exist, or was not read."""
+        found = self.found.get(name)
+        return None if found is None else shapes.object_at(found, "metadata", "labels")
 
     def _value(self, key: SecretKey) -> bytes:
         """The key's value; empty if there is none but blanks."""

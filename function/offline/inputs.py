@@ -7,7 +7,7 @@ from typing import Final
 
 from function import names, shapes
 from function.call import Manifest
-from function.offline import admission, manifests
+from function.offline import admission, manifests, platform
 from function.offline.manifests import Found
 from function.offline.problems import Problem
 from function.text import first
@@ -24,6 +24,8 @@ class Inputs:
         routers: the ModelRouters that are valid, as the API server keeps them.
         observed: the composed resources, by their names in the composition.
         required: other objects of the cluster.
+        input: the input of the Composition's step.
+        platform: the same as the function's server has it.
         notes: what was left aside, a sentence for each file.
         problems: all that is wrong.
     """
@@ -31,12 +33,19 @@ class Inputs:
     routers: Sequence[Found]
     observed: Mapping[str, Manifest]
     required: Sequence[Manifest]
+    input: Manifest
+    platform: Manifest
     notes: Sequence[str]
     problems: Sequence[Problem]
 
 
 def read(
-    files: Iterable[Path], *, observed: Iterable[Path] = (), required: Iterable[Path] = ()
+    files: Iterable[Path],
+    *,
+    observed: Iterable[Path] = (),
+    required: Iterable[Path] = (),
+    step: Path | None = None,
+    server: Path | None = None,
 ) -> Inputs:
     """Reads files, folders of files, and standard input, each as kubectl would.
 
@@ -45,6 +54,8 @@ def read(
             objects are left aside.
         observed: composed resources, each with its composition-resource-name annotation.
         required: other objects of the cluster.
+        step: the input of the Composition's step.
+        server: the platform file of the function's server.
     """
     problems: list[Problem] = []
     given = list(manifests.load(files, problems))
@@ -58,6 +69,8 @@ def read(
         routers=routers,
         observed=dict(_named(manifests.load(observed, problems), problems)),
         required=[*secrets, *(found.manifest for found in manifests.load(required, problems))],
+        input={} if step is None else platform.read(step, problems),
+        platform={} if server is None else platform.read(server, problems),
         notes=list(_left_aside(found for found in others if not _is_secret(found.manifest))),
         problems=problems,
     )

@@ -88,7 +88,7 @@ def render(given: Inputs) -> tuple[list[Rendered], list[Problem]]:
 async def _render(given: Inputs) -> list[Rendered | Problem]:
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{folder}/function"
-        served, _ = server.build(fn.FunctionRunner())
+        served, _ = server.build(fn.FunctionRunner(platform=given.platform))
         served.add_insecure_port(address)
         await served.start()
         try:
@@ -105,6 +105,7 @@ async def _render_one(
 ) -> Rendered | Problem:
     request = fnv1.RunFunctionRequest()
     request.observed.composite.resource.update(router.manifest)
+    request.input.update(given.input)
     for name, document in given.observed.items():
         request.observed.resources[name].resource.update(document)
     others = [*given.observed.values(), *given.required]

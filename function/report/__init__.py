@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from function import names
 from function.api import Router
-from function.call import DesiredResource, Request, Response
+from function.call import DesiredResource, Request, Response, Result
 from function.errors import Refused
 from function.gateways.base import Plan
 from function.observed import Incomplete, Observed
@@ -15,12 +15,17 @@ from function.text import shorten
 
 
 def composed(
-    request: Request, plan: Plan, observed: Observed, resources: Mapping[str, DesiredResource]
+    request: Request,
+    plan: Plan,
+    observed: Observed,
+    resources: Mapping[str, DesiredResource],
+    judged: tuple[Result, ...],
 ) -> Response:
-    """The response with all composed resources."""
+    """The response with all composed resources, and with what a policy warns of."""
     found = presence.examine(plan, observed)
     deployment = observed.deployment
     notes = (
+        *judged,
         *plan.results,
         *unserved.results(observed.unserved),
         *results(plan, observed, resources),

@@ -29,7 +29,6 @@ _PASSED_ON: Final = (
 def spec(plan: Plan) -> Manifest:
     """The pods' spec. It meets the restricted Pod Security Standard, on a read-only root."""
     wanted = plan.router.spec.deployment
-    user = plan.container.user
     given = wanted.manifest()
     return {
         **_set_among(given, _PASSED_ON),
@@ -39,9 +38,7 @@ def spec(plan: Plan) -> Manifest:
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": user,
-            "runAsGroup": user,
-            "fsGroup": user,
+            **_user(plan.container),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "terminationGracePeriodSeconds": _grace_seconds(plan),
@@ -53,6 +50,12 @@ def spec(plan: Plan) -> Manifest:
             *_of_container(given.get("volumes", []), plan.container.name),
         ],
     }
+
+
+def _user(container: Container) -> Manifest:
+    """Whom the pods run as, unless the cluster assigns each of them a user and groups."""
+    user = container.user
+    return {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
 
 
 def _grace_seconds(plan: Plan) -> int:

@@ -85,6 +85,7 @@ class World:
         objects: what is in the cluster, by kind, namespace and name.
         references: the composed resources that Crossplane has recorded, by name.
         settings: the Composition's input.
+        platform: the same in the file of the function's server.
         forbidden: the kinds of objects that Crossplane cannot create.
         uninstalled: the names of the definitions that are not in the cluster; all others are.
     """
@@ -93,6 +94,7 @@ class World:
     objects: dict[Key, Manifest] = field(default_factory=dict)
     references: dict[str, Key] = field(default_factory=dict)
     settings: Manifest = field(default_factory=dict)
+    platform: Manifest = field(default_factory=dict)
     forbidden: frozenset[str] = frozenset()
     uninstalled: frozenset[str] = frozenset()
 
@@ -116,7 +118,9 @@ class World:
         required: dict[str, Manifest | None] = {}
         requirements: dict[str, ResourceSelector] | None = None
         for _ in range(5):
-            answer = compose(Request(self.xr, observed, required, self.settings))
+            answer = compose(
+                Request(self.xr, observed, required, self.settings), platform=self.platform
+            )
             if answer.refusal or answer.requirements == requirements:
                 return answer
             requirements = dict(answer.requirements)

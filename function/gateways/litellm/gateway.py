@@ -11,6 +11,7 @@ from function.errors import Refused
 from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
 from function.gateways.litellm import (
     arguments,
+    called,
     config,
     credentials,
     entries,
@@ -117,6 +118,7 @@ def plan(router: Router) -> Plan:
         own_keys=_own_keys(spec),
         longest_call_seconds=router_settings.longest_call(spec),
         results=(*warnings.of(spec, entries_), *overridden, *unset),
+        called=called.of(configuration, items_, spec) if router.platform.policies else None,
     )
 
 
@@ -140,7 +142,7 @@ def _container(router: Router, env: list[Manifest]) -> Container:
         ),
         env=env,
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
-        user=_USER,
+        user=None if router.platform.assigns_users else _USER,
         scratch=_SCRATCH,
         volumes=outbound.volumes(router.spec.outbound),
         mounts=outbound.mounts(router.spec.outbound),

@@ -1,0 +1,142 @@
+"""Which hosts are called: what config.yaml says, and what the variables of the pods hold.
+
+A host that LiteLLM itself knows of a provider is for the rules on providers. A value from a Secret
+is compared, and never repeated.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from function import shapes
+from function.api.policy import Patterns, Policy
+from function.call import Manifest
+from function.gateways.base import Host, Plan, SecretKey
+from function.observed import Observed
+from function.policy.violation import Violation
+from function.text import shorten
+
+_RULE: Final = "policy.hosts"
+_REMEDY: Final = "choose another host"
+_AUTHORITY: Final = re.compile(r"[A-Za-z][-+.A-Za-z0-9]*://([^/?#\s]*)")
+_HOST: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+\]")
+_PART: Final = re.compile(r"[-A-Za-z0-9_]*")
+_COPY: Final = re.compile(r"\$\(([^()]+)\)")
+
+_UNREADABLE: Final = "a text that is no host"
+
+
+def violations(
+    policy: Policy, plan: Plan, observed: Observed, manifests: list[Manifest]
+) -> Iterator[Violation]:
+    """The hosts that may not be called, and those that cannot be known."""
+    if policy.hosts is None or (called := plan.called) is None:
+        return
+    judge = _Judge(policy.hosts, _environment(manifests), observed)
+    named = {name for host in called.hosts for name in judge.copied(host.variable)}
+    for host in called.hosts:
+        yield from judge.of_variable(host) if host.variable else judge.of_text(host, host.text)
+    for name, variable in judge.env.items():
+        if name in named:
+            continue
+        where = f"the variable {shorten(name)} of the pods"
+        text = shapes.text_at(variable, "value")
+        if called.is_host(name):
+            yield from judge.of_variable(Host(where, variable=name))
+        elif _AUTHORITY.search(text):
+            yield from judge.of_text(Host(where), text)
+
+
+def _environment(manifests: list[Manifest]) -> dict[str, Mapping[str, Any]]:
+    """The variables of all containers of the pods."""
+    pods = [shapes.object_at(manifest, "spec", "template", "spec") for manifest in manifests]
+    lists = [(pod, kind) for pod in pods for kind in ("containers", "initContainers")]
+    containers = [one for pod, kind in lists for one in shapes.objects_at(pod, kind)]
+    return {
+        shapes.text_at(variable, "name"): variable
+        for container in containers
+        for variable in shapes.objects_at(container, "env")
+    }
+
+
+class _Judge(NamedTuple):
+    """What hosts are held against.
+
+    Attributes:
+        choice: what is allowed.
+        env: the variables of the pods, by name.
+        observed: the Secrets.
+    """
+
+    choice: Patterns
+    env: Mapping[str, Mapping[str, Any]]
+    observed: Observed
+
+    def of_text(self, host: Host, text: str) -> Iterator[Violation]:
+        for found in hosts_in(text, is_part=host.is_part):
+            if (against := _against(self.choice, found)) is not None:
+                what = f"names {shorten(found)}, which is not allowed: {_REMEDY}"
+                yield Violation(f"{_RULE}.{against}", host.where, what)
+
+    def of_variable(self, host: Host) -> Iterator[Violation]:
+        """What is wrong with the variable that holds a host."""
+        name = self.copied(host.variable)[-1]
+        variable = self.env.get(name)
+        ref = shapes.object_at(variable, "valueFrom", "secretKeyRef")
+        text = shapes.text_at(variable, "value")
+        what = ""
+        if variable is None:
+            what = f"is the value of the variable {shorten(name)}, which nothing sets: {_REMEDY}"
+        elif ref:
+            key = SecretKey(shapes.text_at(ref, "name"), shapes.text_at(ref, "key"))
+            if not self.observed.secrets.holds(key, lambda value: self._allows(host, value)):
+                what = (
+                    f"names a host that is not allowed, in the Secret {shorten(key.secret)} under "
+                    f"{shorten(key.key)}: {_REMEDY}"
+                )
+        elif "valueFrom" in variable or _COPY.search(text):
+            what = (
+                f"takes a host from the variable {shorten(name)}, whose value cannot be judged: "
+                "write the host itself"
+            )
+        else:
+            yield from self.of_text(host, text)
+        if what:
+            yield Violation(f"{_RULE}.allowed", host.where, what)
+
+    def copied(self, name: str) -> tuple[str, ...]:
+        """A variable, and the one that it copies, if it is a copy."""
+        copy = _COPY.fullmatch(shapes.text_at(self.env.get(name), "value"))
+        return (name, copy[1]) if copy is not None and copy[1] in self.env else (name,)
+
+    def _allows(self, host: Host, text: str) -> bool:
+        found = hosts_in(text, is_part=host.is_part)
+        return all(_against(self.choice, one) is None for one in found)
+
+
+def _against(choice: Patterns, host: str) -> str | None:
+    return "allowed" if host == _UNREADABLE else choice.against(host)
+
+
+def hosts_in(text: str, *, is_part: bool = False) -> list[str]:
+    """The hosts that a text names: in its URLs, or as a whole if there is none.
+
+    Args:
+        text: the text.
+        is_part: whether it is put into a host's name, and may hold no host itself.
+    """
+    if not text:
+        return []
+    if is_part:
+        return [] if _PART.fullmatch(text) else [_UNREADABLE]
+    authorities = _AUTHORITY.findall(text) or [re.split(r"[/?#\s]", text)[0]]
+    return [_host(authority) for authority in authorities]
+
+
+def _host(authority: str) -> str:
+    """The host of an authority; one that others could read differently is none."""
+    host = authority.rpartition("@")[2]
+    host = re.sub(r":[0-9]*\Z", "", host)
+    if _HOST.fullmatch(host) is None or "\\" in authority:
+        return _UNREADABLE
+    return host.lower().rstrip(".")
