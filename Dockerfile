@@ -41,5 +41,6 @@ COPY --from=build /venv /venv
 WORKDIR /
 # By number: Kubernetes cannot tell from a name that a user is not root.
 USER 65532:65532
-EXPOSE 9443
+EXPOSE 9443 8080
+ENV METRICS_ADDRESS=:8080
 ENTRYPOINT ["/venv/bin/modelrouter", "serve"]

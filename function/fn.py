@@ -1,6 +1,7 @@
 """The gRPC shell: a request's protobuf to plain values, the core's answer to a response."""
 
 import asyncio
+import time
 import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from function.compose import compose
 from function.errors import Refused
 from function.gateways import GATEWAYS
 from function.kept import DEFAULT_BYTES, Kept
+from function.telemetry import Telemetry
 from function.text import one_line
 
 STATUS = {
@@ -54,6 +56,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
     Attributes:
         log: the SDK's logger.
         kept: what is kept between calls. The answers are the same without it.
+        telemetry: what is counted of calls.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         self.log = logging.get_logger()
         shared = [text for gateway in GATEWAYS.values() for text in gateway.shared_texts()]
         self.kept = Kept(keep_bytes, shared)
+        self.telemetry = Telemetry(self.kept)
         # One thread: several would only slow each other down, and with them the small ones.
         self._large = ThreadPoolExecutor(1, "large-requests")
 
@@ -84,8 +88,10 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
     async def respond(self, req: fnv1.RunFunctionRequest) -> bytes:
         """The same, serialized: a server need not write again what is kept in that form."""
         self.log.debug("Running function", tag=req.meta.tag)
+        begun = time.perf_counter()
         digest = structs.digest(req)
         if (kept := self.kept.answer(digest)) is not None:
+            self.telemetry.kept(time.perf_counter() - begun)
             return kept
         if req.ByteSize() > LARGE_BYTES:
             loop = asyncio.get_running_loop()
@@ -93,6 +99,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         else:
             answer, rsp = self._answer(req)
         data = rsp.SerializeToString()
+        self.telemetry.answered(answer, time.perf_counter() - begun)
         if answer.refusal is None and answer.repeatable:
             self.kept.keep_answer(digest, data)
         return data
@@ -128,8 +135,9 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         """
         refusal = bounds.too_deep()
         self.log.info("Refused", reason=refusal.reason)
-        rsp = write_response(fnv1.RunFunctionRequest(), report.refused(Request(), refusal))
-        return rsp.SerializeToString()
+        answer = report.refused(Request(), refusal)
+        self.telemetry.answered(answer, 0)
+        return write_response(fnv1.RunFunctionRequest(), answer).SerializeToString()
 
 
 def _too_large(size: int) -> Refused:

@@ -18,6 +18,8 @@ from function.offline import platform as platforms
 from function.offline.problems import Problem, in_order
 
 _MEGABYTE: Final = 1024 * 1024
+_MAX_MESSAGE: Final = 32
+"""How large a request may be by default, in MiB: it holds all that other steps desire."""
 _PATHS: Final = click.Path(path_type=Path, allow_dash=True)
 
 
@@ -40,9 +42,22 @@ def cli() -> None:
 @click.option(
     "--platform",
     type=_PATHS,
-    envvar="PLATFORM",
+    envvar="PLATFORM_FILE",
     help="A file with the platform team's defaults and policy for all Compositions, in the form of "
     "their input.",
+)
+@click.option(
+    "--metrics-address",
+    envvar="METRICS_ADDRESS",
+    help="Host and port at which to serve metrics for Prometheus, such as :8080. None by default.",
+)
+@click.option(
+    "--drain-seconds",
+    type=click.IntRange(min=0),
+    default=server.DRAIN_SECONDS,
+    show_default=True,
+    envvar="DRAIN_SECONDS",
+    help="How long calls may take to finish after SIGTERM.",
 )
 def serve(  # noqa: PLR0913  # The SDK's standard flags.
     *,
@@ -54,6 +69,8 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
     max_send_message_size: int | None,
     cache_size: int,
     platform: Path | None,
+    metrics_address: str | None,
+    drain_seconds: int,
 ) -> None:
     """Run the function's gRPC server, for Crossplane to call."""
     logging.configure(level=logging.Level.DEBUG if debug else logging.Level.INFO)
@@ -68,12 +85,16 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
         ("grpc.max_receive_message_length", max_recv_message_size * _MEGABYTE),
         ("grpc.max_send_message_length", sent * _MEGABYTE),
     )
+    runner = fn.FunctionRunner(cache_size * _MEGABYTE, _platform(platform))
     try:
+        if metrics_address:
+            runner.telemetry.listen(metrics_address)
         asyncio.run(
             server.serve(
-                fn.FunctionRunner(cache_size * _MEGABYTE, _platform(platform)),
+                runner,
                 address,
                 certificates=certificates,
+                drain_seconds=drain_seconds,
                 options=options,
             )
         )
@@ -84,6 +105,8 @@ def serve(  # noqa: PLR0913  # The SDK's standard flags.
 for _option in serve.params:
     if isinstance(_option, click.Option):
         _option.show_envvar = True  # The SDK's options do not show theirs.
+    if isinstance(_option, click.Option) and _option.name == "max_recv_message_size":
+        _option.default = _MAX_MESSAGE  # The SDK's own is gRPC's, 4 MiB.
 
 
 @cli.command("render")

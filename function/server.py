@@ -81,6 +81,7 @@ async def serve(
     address: str,
     *,
     certificates: Path | None,
+    drain_seconds: int = DRAIN_SECONDS,
     options: Sequence[tuple[str, Any]] = (),
 ) -> None:
     """Serves until SIGTERM or SIGINT, then lets the calls in flight finish.
@@ -89,6 +90,7 @@ async def serve(
         runner: the function.
         address: host and port to listen on.
         certificates: the folder of tls.crt, tls.key and ca.crt; None serves without mTLS.
+        drain_seconds: how long calls may take to finish.
         options: more options of the gRPC server.
 
     Raises:
@@ -114,7 +116,7 @@ async def serve(
         await checks.set(service, health_pb2.HealthCheckResponse.SERVING)
     await stop.wait()
     await checks.enter_graceful_shutdown()
-    await server.stop(grace=DRAIN_SECONDS)
+    await server.stop(grace=drain_seconds)
 
 
 def _tune() -> None:

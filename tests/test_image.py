@@ -205,7 +205,7 @@ def test_tarball_says_how_to_run_the_image(tarball: Path) -> None:
     assert config["Entrypoint"] == ["/venv/bin/modelrouter", "serve"]
     assert config.get("Cmd") is None
     assert config["User"] == "65532:65532"
-    assert list(config["ExposedPorts"]) == ["9443/tcp"]
+    assert list(config["ExposedPorts"]) == ["8080/tcp", "9443/tcp"]
     assert config["WorkingDir"] == "/"
     labels = config["Labels"]
     assert labels["org.opencontainers.image.title"] == "function-modelrouter"
@@ -215,6 +215,7 @@ def test_tarball_says_how_to_run_the_image(tarball: Path) -> None:
         "PATH",
         "SSL_CERT_FILE",
         "LANG",
+        "METRICS_ADDRESS",
     }
 
 

@@ -264,9 +264,9 @@ from crossplane.function import cli
 from function import fn, main
 
 class Slow(fn.FunctionRunner):
-    async def RunFunction(self, req, context):
+    async def respond(self, req):
         await asyncio.sleep(2)
-        return await super().RunFunction(req, context)
+        return await super().respond(req)
 
 fn.FunctionRunner = Slow
 main.serve()
@@ -281,6 +281,19 @@ def test_a_call_in_flight_at_sigterm_is_answered_and_the_process_ends() -> None:
             timer = threading.Timer(0.5, process.send_signal, [signal.SIGTERM])
             timer.start()
             assert call(channel).meta.tag == "t"
+            timer.join()
+        assert process.wait(timeout=10) == 0
+
+
+def test_a_call_that_takes_longer_than_it_may_is_cut_off() -> None:
+    flags = ("--insecure", "--drain-seconds", "1")
+    with running(*flags, program=(sys.executable, "-c", SLOW)) as (process, address):
+        with grpc.insecure_channel(address) as channel:
+            grpc.channel_ready_future(channel).result(timeout=TIMEOUT)
+            timer = threading.Timer(0.2, process.send_signal, [signal.SIGTERM])
+            timer.start()
+            with pytest.raises(grpc.RpcError):
+                call(channel)
             timer.join()
         assert process.wait(timeout=10) == 0
 

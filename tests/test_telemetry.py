@@ -1,0 +1,76 @@
+"""What a real server tells Prometheus of the calls that it answers."""
+
+import urllib.request
+from typing import Any
+
+import grpc
+import pytest
+from crossplane.function.proto.v1 import run_function_pb2 as fnv1
+from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
+from prometheus_client.parser import text_string_to_metric_families
+
+from function import names
+from function.errors import StartError
+from function.kept import Kept
+from function.telemetry import Telemetry
+from tests.support.processes import free_port, running
+from tests.support.world import router
+
+TIMEOUT = 20
+
+
+def request(**spec: Any) -> fnv1.RunFunctionRequest:  # noqa: ANN401
+    req = fnv1.RunFunctionRequest()
+    req.observed.composite.resource.update(router(**spec))
+    return req
+
+
+def answered(stub: grpcv1.FunctionRunnerServiceStub, req: fnv1.RunFunctionRequest) -> None:
+    """Calls until nothing more is to be looked up."""
+    rsp = stub.RunFunction(req, timeout=TIMEOUT, wait_for_ready=True)
+    if rsp.requirements.resources:
+        for name in rsp.requirements.resources:
+            req.required_resources[name].SetInParent()
+        stub.RunFunction(req, timeout=TIMEOUT)
+
+
+def scraped(address: str) -> dict[tuple[str, ...], float]:
+    """The samples, by name and the values of their labels."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=TIMEOUT) as page:
+        text = page.read().decode()
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_calls_are_counted_by_how_they_end() -> None:
+    where = f"127.0.0.1:{free_port()}"
+    with (
+        running("--insecure", "--metrics-address", where) as (_, address),
+        grpc.insecure_channel(address) as channel,
+    ):
+        stub = grpcv1.FunctionRunnerServiceStub(channel)
+        own = {"masterKeySecretRef": {"name": "s", "key": "k"}}
+        for _ in range(2):  # The same once more, which is kept.
+            answered(stub, request(auth=own))
+        for _ in range(2):
+            answered(stub, request(port=0))
+        answered(stub, request(type="kong"))
+        samples = scraped(where)
+    calls = {key[1]: value for key, value in samples.items() if key[0] == "modelrouter_calls_total"}
+    assert calls == {"incomplete": 1, "composed": 1, "kept": 2, "refused": 2, "unsupported": 1}
+    assert samples["modelrouter_refusals_total", names.REASON_INVALID_SPEC] == 2
+    assert samples["modelrouter_call_duration_seconds_count",] == 7
+    assert samples["modelrouter_cache_routers",] == 1
+    assert samples["modelrouter_cache_bytes",] > 1000
+    assert samples["process_resident_memory_bytes",] > 1000
+
+
+@pytest.mark.parametrize(
+    "address", ["nowhere", "127.0.0.1:1x", "no-such-host.invalid:80", ":99999"]
+)
+def test_says_where_it_cannot_listen(address: str) -> None:
+    with pytest.raises(StartError, match="it must be a host and a port of this"):
+        Telemetry(Kept()).listen(address)
