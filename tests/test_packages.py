@@ -133,7 +133,13 @@ def test_the_example_functions_are_the_one_that_the_configurations_depend_on() -
         assert rendering["metadata"]["name"] == installed_as(rendering["spec"]["package"])
     assert {d["kind"] for d in installed} == {
         *("ClusterRole", "Configuration", "DeploymentRuntimeConfig", "Function"),
+        "PodDisruptionBudget",
     }
+    (budget,) = (d for d in installed if d["kind"] == "PodDisruptionBudget")
+    template = runtime["spec"]["deploymentTemplate"]["spec"]["template"]["spec"]
+    (spread,) = template["topologySpreadConstraints"]
+    selected = {"matchLabels": {"pkg.crossplane.io/function": function["metadata"]["name"]}}
+    assert budget["spec"]["selector"] == spread["labelSelector"] == selected
 
 
 CROSSPLANES_OWN = {"ConfigMap", "Deployment", "Secret", "Service", "ServiceAccount"}

@@ -244,6 +244,37 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "team (policy.fields.unseen).",
     ),
     (
+        "such a variable in the configuration",
+        ONLY_AZURE,
+        {
+            "aiModels": [{**AZURE, "apiBase": BASE}],
+            **merged(environment_variables={"DATABASE_URL": "postgresql://db/x"}),
+        },
+        "environment_variables of config.yaml sets DATABASE_URL, which could change what is called",
+    ),
+    (
+        "models that every call falls back to",
+        ONLY_AZURE,
+        {
+            "aiModels": [{**AZURE, "apiBase": BASE}],
+            **merged(router_settings={"default_litellm_params": {"fallbacks": ["groq/x"]}}),
+        },
+        "fallbacks of default_litellm_params of config.yaml calls *",
+    ),
+    (
+        "a service that learns of calls at a host of its own",
+        HOSTS,
+        merged(litellm_settings={"success_callback": ["langfuse"]}),
+        "success_callback of litellm_settings of config.yaml sends calls to langfuse, whose "
+        "host no rule can see: remove it",
+    ),
+    (
+        "a guardrail that learns of calls at a host of its own",
+        HOSTS,
+        merged(guardrails=[{"guardrail_name": "g", "litellm_params": {"guardrail": "lakera_v2"}}]),
+        "guardrails of config.yaml sends calls to g, whose host no rule can see",
+    ),
+    (
         "an open gate",
         ONLY_AZURE,
         {"aiModels": [{**AZURE, "apiBase": BASE}], **env(GATE_OPEN_ROUTES="/openai/*")},

@@ -149,8 +149,10 @@ class Called:
         count: how many models there are.
         models: the models, and whatever may call further ones.
         hosts: what decides on hosts that the provider does not.
+        services: what else learns of calls, at a host that is not named, and where that is said.
         seconds: how long one try of a call may take, and where that is said; None if it is not said
             in a number.
+        set_variables: the variables that the configuration sets, and where.
         variables: the variables of the container that can change none of it unseen.
         is_host: whether a variable of the container, by its name, holds a host.
     """
@@ -158,7 +160,9 @@ class Called:
     count: int
     models: tuple[Call, ...]
     hosts: tuple[Host, ...]
+    services: tuple[tuple[str, str], ...]
     seconds: tuple[tuple[str, float | None], ...]
+    set_variables: tuple[tuple[str, str], ...]
     variables: frozenset[str]
     is_host: Callable[[str], bool]
 

@@ -36,6 +36,9 @@ def violations(
     named = {name for host in called.hosts for name in judge.copied(host.variable)}
     for host in called.hosts:
         yield from judge.of_variable(host) if host.variable else judge.of_text(host, host.text)
+    for where, name in called.services if policy.hosts.allowed is not None else ():
+        what = f"sends calls to {shorten(name)}, whose host no rule can see: remove it"
+        yield Violation(f"{_RULE}.allowed", where, what)
     for name, variable in judge.env.items():
         if name in named:
             continue

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from function import shapes
 from function.api import Spec
 from function.call import Manifest
 from function.gateways.base import Call, Called, Host
@@ -20,6 +21,10 @@ _PARTS: Final = re.compile(r".*(region|location|account|zone|resource|instance).
 """The keys that hold a part of a host's name, which LiteLLM puts into a URL unchecked."""
 _CALLS: Final = re.compile(r".*fallbacks?(_dict)?|model_list", re.IGNORECASE)
 """The parameters of an entry that name further models to call, whatever their provider."""
+_CALLBACKS: Final = re.compile(r".*callbacks?", re.IGNORECASE)
+_LOCAL: Final = ("prometheus", "otel")
+"""Callbacks that send nothing by themselves: a collector's host is in a variable."""
+_FILE: Final = "config.yaml"
 _SECONDS: Final = ("timeout", "request_timeout", "stream_timeout")
 _ARN: Final = "arn:"
 _REGION: Final = 3
@@ -48,9 +53,14 @@ def of(config: Manifest, items: Sequence[Item], spec: Spec) -> Called:
     named |= {name for reference in references(rest) for name in reference.variables}
     return Called(
         count=len(items),
-        models=tuple(_models(items, fields)),
-        hosts=(*_hosts_of(items, fields), *_hosts_in(rest, (), "config.yaml")),
+        models=(*_models(items, fields), *_models_by_default(rest)),
+        hosts=(*_hosts_of(items, fields), *_hosts_in(rest, (), _FILE)),
+        services=tuple(_services(rest)),
         seconds=(*_seconds_of(items, fields), *_seconds_in(rest)),
+        set_variables=tuple(
+            (f"environment_variables of {_FILE}", name)
+            for name in shapes.object_at(rest, "environment_variables")
+        ),
         variables=frozenset(named | _variables_of(items) | _HARMLESS),
         is_host=_is_host,
     )
@@ -68,7 +78,7 @@ class _Fields:
     def of(self, i: int) -> str:
         manifest = self._items[i].manifest
         entry = self._entries.get((manifest["model_name"], manifest[_PARAMS]["model"]))
-        return f"/{MODEL_LIST}/{i} of config.yaml" if entry is None else f"spec.aiModels[{entry}]"
+        return f"/{MODEL_LIST}/{i} of {_FILE}" if entry is None else f"spec.aiModels[{entry}]"
 
 
 def _models(items: Sequence[Item], fields: _Fields) -> Iterator[Call]:
@@ -79,6 +89,27 @@ def _models(items: Sequence[Item], fields: _Fields) -> Iterator[Call]:
             if _CALLS.fullmatch(key) and value not in (None, [], {}):
                 # Whatever LiteLLM makes of it, no rule knows.
                 yield Call(f"{key} of {where}", "*", "*")
+
+
+def _models_by_default(config: Manifest) -> Iterator[Call]:
+    """What every call has, if it does not say otherwise itself."""
+    params = shapes.object_at(config, "router_settings", "default_litellm_params")
+    for key, value in params.items():
+        if _CALLS.fullmatch(key) and value not in (None, [], {}):
+            yield Call(f"{key} of default_litellm_params of {_FILE}", "*", "*")
+
+
+def _services(config: Manifest) -> Iterator[tuple[str, str]]:
+    """What else learns of calls, such as logs and guardrails, at hosts that LiteLLM knows."""
+    settings = shapes.object_at(config, "litellm_settings")
+    for key, value in settings.items():
+        if _CALLBACKS.fullmatch(key):
+            given = value if isinstance(value, list) else [value]
+            for name in given:
+                if name and name not in _LOCAL:
+                    yield f"{key} of litellm_settings of {_FILE}", str(name)
+    for guardrail in shapes.objects_at(config, "guardrails"):
+        yield f"guardrails of {_FILE}", shapes.text_at(guardrail, "guardrail_name")
 
 
 def _hosts_of(items: Sequence[Item], fields: _Fields) -> Iterator[Host]:
@@ -122,7 +153,7 @@ def _seconds_of(items: Sequence[Item], fields: _Fields) -> Iterator[tuple[str, f
 def _seconds_in(config: Manifest) -> Iterator[tuple[str, float | None]]:
     for section in ("router_settings", "litellm_settings"):
         if isinstance(settings := config.get(section), dict):
-            yield from _seconds(settings, f"{section} of config.yaml")
+            yield from _seconds(settings, f"{section} of {_FILE}")
 
 
 def _seconds(given: Mapping[str, Any], where: str) -> Iterator[tuple[str, float | None]]:
