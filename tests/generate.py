@@ -5,10 +5,12 @@
 From the composite resource definition: the claims' definition, the JSON Schema, and the fields in
 the reference (README.md beside it). From the function's table: the providers there. The copies in
 `examples/` of files in `package/`. The golden files: what each example renders to, and all
-messages. A test fails while one is stale.
+messages. What this version accepts and composes, which stays when the next version begins, so that
+an upgrade can be held against it. A test fails while one is stale.
 """
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,9 +19,10 @@ from typing import Any
 
 import yaml
 
+from function.__version__ import __version__
 from function.gateways.litellm import providers
 from function.offline import inputs, manifests, render
-from tests.support import json_schema, messages
+from tests.support import json_schema, messages, release
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "package" / "configuration" / "definition.yaml"
@@ -28,6 +31,7 @@ SCHEMA = ROOT / "function" / "offline" / "modelrouter.schema.json"
 REFERENCE = ROOT / "package" / "configuration" / "README.md"
 EXAMPLES = ROOT / "examples"
 GOLDEN = ROOT / "tests" / "golden"
+RELEASES = ROOT / "tests" / "releases"
 
 COPIES = {
     EXAMPLES / "composition.yaml": ROOT / "package" / "configuration" / "composition.yaml",
@@ -94,6 +98,14 @@ def golden(example: Path) -> str:
             # The same for all; a change to it shows in the hash.
             document["data"]["gate.py"] = "function/gateways/litellm/gate.py"
     return "".join(f"---\n{manifests.to_yaml(document)}" for document in shown)
+
+
+def release_file() -> str:
+    """What this version accepts, and what it composes of the examples."""
+    kept = release.record(
+        SOURCE, [EXAMPLES / f"{name}.yaml" for name in ROUTERS if name != "claim"]
+    )
+    return json.dumps(kept, indent=1, sort_keys=True) + "\n"
 
 
 def all_messages() -> str:
@@ -216,6 +228,7 @@ FILES: dict[Path, Callable[[], str]] = {
     SCHEMA: schema_file,
     REFERENCE: reference_file,
     GOLDEN / "messages.txt": all_messages,
+    RELEASES / f"{__version__}.json": release_file,
     **{copied: partial(copy_of, original) for copied, original in COPIES.items()},
     **{GOLDEN / f"{name}.yaml": partial(golden, EXAMPLES / f"{name}.yaml") for name in ROUTERS},
 }

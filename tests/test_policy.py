@@ -202,6 +202,25 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "names evil.example.com",
     ),
     (
+        "a URL in any variable",
+        {**HOSTS, "fields": {"unseen": ["deployment.env"]}},
+        env(ANY=f"at {EVIL}/x"),
+        "the variable ANY of the pods names evil.example.com",
+    ),
+    (
+        "a host in a variable that nothing sets",
+        HOSTS,
+        {
+            "aiModels": [
+                {
+                    "name": "bedrock/a.b",
+                    "parameters": {"aws_bedrock_runtime_endpoint": "os.environ/NOWHERE"},
+                }
+            ]
+        },
+        "is the value of the variable NOWHERE, which nothing sets",
+    ),
+    (
         "a proxy of the router's own",
         HOSTS,
         {"outbound": {"proxy": {"url": "http://proxy.example.com:3128"}}},
