@@ -33,11 +33,18 @@ NOT_CHECKED = (
 def apiserver() -> Iterator[Client]:
     """The API server that all of these tests share: they keep apart by namespaces.
 
-    It serves the Gateway API too.
+    It serves the Gateway API and what belongs to Prometheus too.
     """
-    path = tools.definition("gateway.networking.k8s.io_httproutes")
+    paths = [
+        tools.definition(name)
+        for name in (
+            "gateway.networking.k8s.io_httproutes",
+            "monitoring.coreos.com_prometheusrules",
+            "monitoring.coreos.com_servicemonitors",
+        )
+    ]
     with serve() as client:
-        client.install_crds([yaml.safe_load(path.read_text())])
+        client.install_crds([yaml.safe_load(path.read_text()) for path in paths])
         yield client
 
 

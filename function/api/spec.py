@@ -25,6 +25,7 @@ from function.api.autoscaling import Autoscaling
 from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
 from function.api.metadata import CommonMetadata, Metadata
+from function.api.metrics import Metrics
 from function.api.models import AIModel, distinct, served
 from function.api.network_policy import NetworkPolicy
 from function.api.patches import Patches
@@ -72,6 +73,7 @@ class Spec(Model):
     network_policy: NetworkPolicy | None = None
     ingress: Ingress | None = None
     http_route: HTTPRoute | None = None
+    metrics: Metrics | None = None
     patches: Patches = Patches()
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()

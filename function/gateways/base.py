@@ -119,6 +119,7 @@ class Plan:
         keys: the keys of users' Secrets that the models and the user's own variables take.
         own_keys: the keys of users' Secrets that the gateway itself needs, whatever it offers.
         longest_call_seconds: how long a call may last, which a pod that stops waits for.
+        metrics_path: where it answers with its metrics, if it has them.
         results: what the user should look at or know.
     """
 
@@ -131,6 +132,7 @@ class Plan:
     keys: frozenset[SecretKey]
     own_keys: frozenset[SecretKey]
     longest_call_seconds: int
+    metrics_path: str
     results: tuple[Result, ...]
     _written: dict[str, "Written"] = field(default_factory=dict, repr=False, compare=False)
 

@@ -7,10 +7,11 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from function import names
@@ -79,6 +80,26 @@ class Gateway:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+    def text(
+        self, path: str, headers: Mapping[str, str], body: Manifest | None = None
+    ) -> tuple[int, str]:
+        """A call with headers of its own; the status, and the body as it is."""
+        data = None if body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", **headers}
+        request = urllib.request.Request(self.pod.url + path, data, sent)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metrics(self) -> str:
+        """What Prometheus is answered."""
+        status, text = self.text("/metrics/", {"Authorization": f"Bearer {self.key}"})
+        assert status == HTTPStatus.OK, text
+        return text
 
     def chat(self, model: str, prompt: str | None = None) -> tuple[int, Manifest]:
         """A chat completion, with a prompt that no other call has if none is given."""

@@ -12,7 +12,7 @@ from function.api import Spec
 from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.litellm import router_settings, variables, yaml_text
+from function.gateways.litellm import router_settings, telemetry, variables, yaml_text
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.items import MODEL_LIST, Item
 from function.gateways.litellm.variables import reference
@@ -38,7 +38,7 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
     items = sorted((entry.item for entry in entries), key=attrgetter("order"))
     return {
         MODEL_LIST: [item.manifest for item in items],
-        "litellm_settings": _litellm_settings(spec),
+        "litellm_settings": _litellm_settings(spec) | telemetry.settings(spec, len(items)),
         "router_settings": router_settings.generate(spec, groups_of(entries)),
         "general_settings": {"master_key": reference(variables.MASTER_KEY)},
     }

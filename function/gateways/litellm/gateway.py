@@ -17,6 +17,7 @@ from function.gateways.litellm import (
     items,
     overrides,
     router_settings,
+    telemetry,
     variables,
     warnings,
 )
@@ -48,6 +49,9 @@ _LIVELINESS: Final = "/health/liveliness"
 _READINESS: Final = "/health/readiness"
 # Answered by the gate alone: a LiteLLM without it never becomes ready.
 _GATE: Final = "/gate"
+
+_METRICS: Final = "/metrics/"
+"""Without the slash, LiteLLM answers with a redirect."""
 
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
@@ -109,6 +113,7 @@ def plan(router: Router) -> Plan:
         keys=_model_keys(spec, entries_),
         own_keys=_own_keys(spec),
         longest_call_seconds=router_settings.longest_call(spec),
+        metrics_path=_METRICS,
         results=(*warnings.of(spec, entries_), *overridden, *unset),
     )
 
@@ -152,6 +157,7 @@ def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -
     own[variables.MASTER_KEY] = {
         "valueFrom": {"secretKeyRef": {"name": master_key.secret, "key": master_key.key}}
     }
+    own |= {name: {"value": value} for name, value in telemetry.environment(spec).items()}
     if (redis := spec.shared_redis) is not None and redis.password_secret_ref is not None:
         ref = redis.password_secret_ref
         own[variables.REDIS_PASSWORD] = credentials.optional_key(SecretKey(ref.name, ref.key))
