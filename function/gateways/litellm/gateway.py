@@ -5,6 +5,7 @@ from typing import Final
 
 from function import names
 from function.api import Router, Spec
+from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
@@ -53,12 +54,14 @@ _GATE: Final = "/gate"
 _METRICS: Final = "/metrics/"
 """Without the slash, LiteLLM answers with a redirect."""
 
+_GATE_HOOK: Final = "gate:install"
+
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
     # Otherwise LiteLLM fetches its list of prices from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     # The gate lies beside the configuration. The digest rolls the pods when the gate changes.
-    "LITELLM_WORKER_STARTUP_HOOKS": "gate:install",
+    "LITELLM_WORKER_STARTUP_HOOKS": _GATE_HOOK,
     "PYTHONPATH": _CONFIG_FOLDER,
     "GATE_DIGEST": config.digest(config.gate()),
 }
@@ -79,8 +82,8 @@ _RESERVED: Final = {
 
 
 def shared_texts() -> Sequence[str]:
-    """The gate."""
-    return (config.gate(),)
+    """The modules that lie beside the configurations."""
+    return (config.gate(), config.spans())
 
 
 def plan(router: Router) -> Plan:
@@ -99,13 +102,14 @@ def plan(router: Router) -> Plan:
     configuration, overridden = overrides.apply(generated, spec.config)
     items_ = items.of(configuration[items.MODEL_LIST], (entry.item for entry in entries_))
     unset = exposure.check(configuration, items_, spec, entries_)
-    files = config.files(configuration, items_)
+    traced = switched_on(spec.tracing) is not None
+    files = config.files(configuration, items_, traced=traced)
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
     ref = spec.auth.master_key_secret_ref
     master_key = generated_key if ref is None else SecretKey(ref.name, ref.key)
     return Plan(
         router=router,
-        container=_container(router, _environment(spec, master_key, entries_)),
+        container=_container(router, _environment(router, master_key, entries_)),
         config=ConfigFiles(_CONFIG_FOLDER, files, config.digest(files[config.NAME])),
         offers=_offers(entries_),
         master_key=master_key,
@@ -148,8 +152,11 @@ def _container(router: Router, env: list[Manifest]) -> Container:
     )
 
 
-def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -> list[Manifest]:
+def _environment(
+    router: Router, master_key: SecretKey, entries_: Sequence[Entry]
+) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
+    spec = router.spec
     own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
     own |= credentials.environment(entries.accesses_of(entries_))
     # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
@@ -157,7 +164,7 @@ def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -
     own[variables.MASTER_KEY] = {
         "valueFrom": {"secretKeyRef": {"name": master_key.secret, "key": master_key.key}}
     }
-    own |= {name: {"value": value} for name, value in telemetry.environment(spec).items()}
+    own |= _telemetry(router)
     if (redis := spec.shared_redis) is not None and redis.password_secret_ref is not None:
         ref = redis.password_secret_ref
         own[variables.REDIS_PASSWORD] = credentials.optional_key(SecretKey(ref.name, ref.key))
@@ -165,6 +172,20 @@ def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -
     for variable in users:
         own.pop(variable["name"], None)
     return [{"name": name, **own[name]} for name in sorted(own)] + users
+
+
+def _telemetry(router: Router) -> dict[str, Manifest]:
+    """The variables by which the gateway tells of itself."""
+    spec = router.spec
+    own: dict[str, Manifest] = {
+        name: {"value": value} for name, value in telemetry.environment(router).items()
+    }
+    if (tracing := switched_on(spec.tracing)) is not None:
+        own["LITELLM_WORKER_STARTUP_HOOKS"] = {"value": f"{_GATE_HOOK},spans:install"}
+        own["SPANS_DIGEST"] = {"value": config.digest(config.spans())}
+        if (ref := tracing.headers_secret_ref) is not None:
+            own[variables.TRACING_HEADERS] = credentials.optional_key(SecretKey(ref.name, ref.key))
+    return own
 
 
 def _offers(entries_: Sequence[Entry]) -> dict[str, tuple[Target, ...]]:
@@ -177,10 +198,11 @@ def _offers(entries_: Sequence[Entry]) -> dict[str, tuple[Target, ...]]:
 
 def _own_keys(spec: Spec) -> frozenset[SecretKey]:
     """The keys of users' Secrets without which the gateway does not work as it is asked to."""
-    redis = spec.shared_redis
+    redis, tracing = spec.shared_redis, switched_on(spec.tracing)
     refs = [
         spec.auth.master_key_secret_ref,
         None if redis is None else redis.password_secret_ref,
+        None if tracing is None else tracing.headers_secret_ref,
     ]
     return frozenset(SecretKey(ref.name, ref.key) for ref in refs if ref is not None)
 

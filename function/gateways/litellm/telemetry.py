@@ -1,4 +1,6 @@
-"""What LiteLLM tells of itself: its metrics for Prometheus.
+"""What LiteLLM tells of itself: metrics, traces and its log.
+
+## Metrics
 
 Whatever a client may choose freely must not become a label: each new value would be a new series,
 in the gateway's memory and in Prometheus, and some of the values are no one's business. By default
@@ -14,15 +16,25 @@ tries it on a running proxy. So:
   all of whose labels are `other`, so that totals stay right.
 - prometheus_client has a series for the time at which each other one began. No one asks for that,
   and it doubles the counters.
+
+## Traces
+
+LiteLLM writes prompts and answers into spans unless `message_logging` says otherwise. What else it
+writes there is for spans.py to sort out, which lies beside config.yaml.
+
+## Log
+
+With LITELLM_LOG set to DEBUG, LiteLLM prints prompts and answers, so that is no level of the API.
 """
 
 from typing import Final
 
-from function.api import Spec
+from function.api import Router, Spec
 from function.api.validation import switched_on
 from function.call import Manifest
 
 PROMETHEUS: Final = "prometheus"
+OTEL: Final = "otel"
 
 CLIENTS_OWN: Final = (
     *("client_ip", "end_user", "hashed_api_key", "user", "user_agent", "user_email"),
@@ -30,6 +42,8 @@ CLIENTS_OWN: Final = (
 """Labels whose values clients choose, or by which a person can be told."""
 
 _DEPRECATED: Final = ("litellm_llm_api_failed_requests_metric", "litellm_requests_metric")
+
+_PROTOCOLS: Final = {"GRPC": "grpc", "HTTP": "http/protobuf"}
 
 _LEAST_SERIES: Final = 1000
 _SERIES_OF_AN_ENTRY: Final = 10
@@ -43,10 +57,18 @@ def settings(spec: Spec, entries: int) -> Manifest:
         spec: the spec.
         entries: how many entries its `model_list` has.
     """
-    if switched_on(spec.metrics) is None:
-        return {}
+    measured = switched_on(spec.metrics) is not None
+    traced = switched_on(spec.tracing) is not None
+    callbacks = [*([OTEL] if traced else []), *([PROMETHEUS] if measured else [])]
+    said: Manifest = {"callbacks": callbacks} if callbacks else {}
+    if spec.logging.format == "JSON":
+        # The variable below is there for lines before this is read; only this one is for the lines
+        # of other packages.
+        said["json_logs"] = True
+    if not measured:
+        return said
     return {
-        "callbacks": [PROMETHEUS],
+        **said,
         "prometheus_exclude_labels": list(CLIENTS_OWN),
         "prometheus_exclude_metrics": list(_DEPRECATED),
         "prometheus_metrics_max_series_per_metric": max(
@@ -55,8 +77,28 @@ def settings(spec: Spec, entries: int) -> Manifest:
     }
 
 
-def environment(spec: Spec) -> dict[str, str]:
-    """The variables for it."""
-    if switched_on(spec.metrics) is None:
+def sections(spec: Spec) -> Manifest:
+    """The sections of the configuration that are about it alone."""
+    if (tracing := switched_on(spec.tracing)) is None:
         return {}
-    return {"PROMETHEUS_DISABLE_CREATED_SERIES": "True"}
+    return {"callback_settings": {OTEL: {"message_logging": tracing.capture_content is True}}}
+
+
+def environment(router: Router) -> dict[str, str]:
+    """The variables for it."""
+    spec, own = router.spec, dict[str, str]()
+    if switched_on(spec.metrics) is not None:
+        own["PROMETHEUS_DISABLE_CREATED_SERIES"] = "True"
+    if (tracing := switched_on(spec.tracing)) is not None and tracing.endpoint is not None:
+        own |= {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": tracing.endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": _PROTOCOLS[tracing.protocol or "HTTP"],
+            "OTEL_SERVICE_NAME": router.name,
+        }
+        if tracing.capture_content:
+            own["SPANS_HOLD_CONTENT"] = "true"
+    if spec.logging.level is not None:
+        own["LITELLM_LOG"] = spec.logging.level.upper()
+    if spec.logging.format == "JSON":
+        own["JSON_LOGS"] = "true"
+    return own
