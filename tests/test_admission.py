@@ -429,3 +429,9 @@ def test_a_config_map_holds_what_the_function_lets_into_it(
     else:
         with pytest.raises(ApiError, match="Too long"):
             apiserver.create(manifest, dry_run=True)
+
+
+def test_the_example_alerts_are_applied(apiserver: Client, team: str) -> None:
+    rules = yaml.safe_load((EXAMPLES / "prometheus-rules.yaml").read_text())
+    rules["metadata"]["namespace"] = team
+    apiserver.apply(rules, dry_run=True)

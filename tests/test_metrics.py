@@ -84,7 +84,9 @@ def test_a_service_monitor_leads_to_the_service_with_the_master_key() -> None:
                 "scrapeTimeout": "20s",
             }
         ],
+        "targetLabels": ["app.kubernetes.io/part-of"],
     }
+    assert service["metadata"]["labels"]["app.kubernetes.io/part-of"] == "modelrouter"
     metadata = monitor["metadata"]
     assert (metadata["name"], metadata["namespace"]) == ("gw", "team")
     # The function's own labels cannot be taken away, and win as they do elsewhere.

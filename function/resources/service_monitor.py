@@ -88,6 +88,8 @@ class ServiceMonitor(RequestedKind[api.ServiceMonitor]):
         return {
             "selector": {"matchLabels": service_selector(plan.router)},
             "endpoints": [endpoint],
+            # By which rules and dashboards tell gateways from all else that is scraped.
+            "targetLabels": ["app.kubernetes.io/part-of"],
         }
 
 

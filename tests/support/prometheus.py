@@ -1,6 +1,7 @@
 """A real Prometheus that scrapes what a composed ServiceMonitor says, as its operator would."""
 
 import json
+import re
 import subprocess
 import tempfile
 import time
@@ -47,7 +48,16 @@ def scrape_config(monitor: Manifest, service: Manifest, secrets: list[Manifest])
         "static_configs": [
             {
                 "targets": [f"127.0.0.1:{port['port']}"],
-                "labels": {"namespace": metadata["namespace"], "service": metadata["name"]},
+                "labels": {
+                    "namespace": metadata["namespace"],
+                    "service": metadata["name"],
+                    "endpoint": port["name"],
+                    "pod": "gw-0",
+                    **{
+                        re.sub(r"[^a-zA-Z0-9_]", "_", label): labels[label]
+                        for label in monitor["spec"]["targetLabels"]
+                    },
+                },
             }
         ],
     }

@@ -124,6 +124,12 @@ def plan(router: Router) -> Plan:
 
 def _check_environment(spec: Spec) -> None:
     for i, variable in enumerate(spec.deployment.env):
+        if variable.name == variables.LOG_LEVEL and (variable.value or "").upper() == "DEBUG":
+            raise Refused(
+                names.REASON_INVALID_SPEC,
+                f"spec.deployment.env[{i}] sets {variable.name} to DEBUG, with which LiteLLM "
+                "prints prompts and answers to the log: use spec.logging.level.",
+            )
         if variable.name in _RESERVED:
             raise Refused(
                 names.REASON_INVALID_SPEC,

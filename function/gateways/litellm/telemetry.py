@@ -32,6 +32,7 @@ from typing import Final
 from function.api import Router, Spec
 from function.api.validation import switched_on
 from function.call import Manifest
+from function.gateways.litellm import variables
 
 PROMETHEUS: Final = "prometheus"
 OTEL: Final = "otel"
@@ -98,7 +99,7 @@ def environment(router: Router) -> dict[str, str]:
         if tracing.capture_content:
             own["SPANS_HOLD_CONTENT"] = "true"
     if spec.logging.level is not None:
-        own["LITELLM_LOG"] = spec.logging.level.upper()
+        own[variables.LOG_LEVEL] = spec.logging.level.upper()
     if spec.logging.format == "JSON":
         own["JSON_LOGS"] = "true"
     return own
