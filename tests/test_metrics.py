@@ -5,7 +5,7 @@ import hashlib
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -17,9 +17,9 @@ from function.call import Manifest, Result
 from function.gateways.litellm import telemetry
 from tests.support import gateway as support
 from tests.support import prometheus
-from tests.support.gateway import KEYS, Gateway
-from tests.support.processes import free_port
-from tests.support.upstream import ANSWER, Upstream
+from tests.support.gateway import KEYS, Gateway, until
+from tests.support.monitored import monitored
+from tests.support.upstream import ANSWER
 from tests.support.world import World, router, secret
 
 PROMPT = "a prompt that no one may see"
@@ -152,50 +152,18 @@ def test_an_override_that_loses_the_metrics_is_told() -> None:
 # -- On a proxy that runs
 
 
-def models(works: Upstream, fails: Upstream) -> list[Manifest]:
-    """Models that answer, fail, fall back, move on to another deployment, and a wildcard."""
-    good, bad = (f"{upstream.url}/v1" for upstream in (works, fails))
-    return [
-        {"name": "openai/gpt-4o", "alias": "works", "apiBase": good},
-        {"name": "openai/gpt-4o", "alias": "fails", "apiBase": bad},
-        {"name": "openai/gpt-4o", "alias": "falls back", "apiBase": bad},
-        {"name": "openai/gpt-4o", "alias": "two", "apiBase": good, "weight": 1},
-        {"name": "openai/gpt-4.1", "alias": "two", "apiBase": bad, "weight": 1000},
-        {"name": "openai/*", "alias": "any/*", "apiBase": good},
-    ]
-
-
 @pytest.fixture(scope="module")
-def upstreams() -> Iterator[tuple[Upstream, Upstream]]:
-    """A provider that answers, and one that fails."""
-    with Upstream() as works, Upstream() as fails:
-        fails.status = HTTPStatus.INTERNAL_SERVER_ERROR
-        yield works, fails
-
-
-@pytest.fixture(scope="module")
-def world(upstreams: tuple[Upstream, Upstream]) -> World:
+def world() -> Iterator[World]:
     """A cluster with a router that is measured."""
-    return World(
-        router(
-            port=free_port(),
-            aiModels=models(*upstreams),
-            routing={
-                "retries": 0,
-                "cooldownSeconds": 600,
-                "allowedFailures": 0,
-                "fallbacks": [{"model": "falls back", "to": ["works"]}],
-            },
-            metrics={"serviceMonitor": {"intervalSeconds": 1, "scrapeTimeoutSeconds": 1}},
-        )
-    )
+    with monitored() as world:
+        yield world
 
 
 @pytest.fixture(scope="module")
 def gateway(world: World) -> Iterator[Gateway]:
     """A gateway that has been called in all the ways that are measured."""
     with support.running(world, secret("litellm-secrets", "team", **KEYS)) as gateway:
-        for model in ("works", "fails", "falls back", "two", "two", "any/gpt-4o-mini"):
+        for model in ("works", "fails", "falls back", "moves on", "any/gpt-4o-mini"):
             gateway.chat(model, PROMPT)
         assert gateway.stream("works") == ANSWER
         gateway.chat("not offered")
@@ -208,14 +176,6 @@ def gateway(world: World) -> Iterator[Gateway]:
             )
         )
         yield gateway
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Waits for what LiteLLM writes down after it has answered."""
-    end = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < end, "it never comes"
-        time.sleep(0.1)
 
 
 SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
@@ -308,14 +268,13 @@ def test_no_client_makes_up_a_series(gateway: Gateway) -> None:
     assert not values_of_labels(text).keys() & set(telemetry.CLIENTS_OWN)
 
 
-def test_a_wildcards_models_are_bounded_and_still_counted(
-    upstreams: tuple[Upstream, Upstream],
-) -> None:
+def test_a_wildcards_models_are_bounded_and_still_counted() -> None:
     most, calls = 12, 30
     merge = {"litellm_settings": {"prometheus_metrics_max_series_per_metric": most}}
-    works, _ = upstreams
-    any_model = {"name": "openai/*", "alias": "any/*", "apiBase": f"{works.url}/v1"}
-    with support.gateway(aiModels=[any_model], metrics={}, config={"merge": merge}) as gateway:
+    with (
+        monitored(config={"merge": merge}) as world,
+        support.running(world, secret("litellm-secrets", "team", **KEYS)) as gateway,
+    ):
         for i in range(calls):
             assert gateway.chat(f"any/{ATTACK}-{i}")[0] == HTTPStatus.OK
         total = "litellm_proxy_total_requests_metric_total"

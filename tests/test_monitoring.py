@@ -5,7 +5,6 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ from function.call import Manifest
 from tests.generate import EXAMPLES
 from tests.support import gateway as support
 from tests.support import prometheus
-from tests.support.gateway import KEYS, Gateway
-from tests.support.processes import free_port
+from tests.support.gateway import KEYS, Gateway, until
+from tests.support.monitored import monitored
 from tests.support.prometheus import Prometheus
-from tests.support.upstream import Upstream
-from tests.support.world import World, router, secret
-from tests.test_metrics import models, samples, until
+from tests.support.world import World, secret
+from tests.test_metrics import samples
 
 RULES: Manifest = yaml.safe_load((EXAMPLES / "prometheus-rules.yaml").read_text())["spec"]
 ALERTS = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
@@ -45,37 +43,17 @@ GROUPED = re.compile(r"\bby \(([^)]*)\)")
 
 
 @pytest.fixture(scope="module")
-def upstreams() -> Iterator[tuple[Upstream, Upstream]]:
-    """A provider that answers, and one that fails."""
-    with Upstream() as works, Upstream() as fails:
-        fails.status = HTTPStatus.INTERNAL_SERVER_ERROR
-        yield works, fails
-
-
-@pytest.fixture(scope="module")
-def world(upstreams: tuple[Upstream, Upstream]) -> World:
-    """A cluster with a router of which everything is measured."""
-    return World(
-        router(
-            port=free_port(),
-            aiModels=models(*upstreams),
-            routing={
-                "retries": 0,
-                "cooldownSeconds": 600,
-                "allowedFailures": 0,
-                "fallbacks": [{"model": "falls back", "to": ["works"]}],
-            },
-            cache={},
-            metrics={"serviceMonitor": {"intervalSeconds": 1, "scrapeTimeoutSeconds": 1}},
-        )
-    )
+def world() -> Iterator[World]:
+    """A cluster with a router that caches answers, of which everything is measured."""
+    with monitored(cache={}) as world:
+        yield world
 
 
 @pytest.fixture(scope="module")
 def gateway(world: World) -> Iterator[Gateway]:
     """A gateway that has been called in all the ways that something is told of."""
     with support.running(world, secret("litellm-secrets", "team", **KEYS)) as gateway:
-        for model in ("works", "fails", "falls back", "two", "not offered", "any/gpt-4o-mini"):
+        for model in ("works", "fails", "falls back", "moves on", "not offered", "any/gpt-4o"):
             gateway.chat(model)
         for _ in range(2):
             gateway.chat("works", "the same again")

@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +13,7 @@ from function import names
 from function.call import Manifest
 from tests.support import gateway as support
 from tests.support.collector import Collector
-from tests.support.gateway import KEYS, Gateway
+from tests.support.gateway import KEYS, Gateway, until
 from tests.support.processes import free_port
 from tests.support.upstream import ANSWER, Upstream
 from tests.support.world import World, router, secret
@@ -145,14 +145,6 @@ def call_in_all_ways(gateway: Gateway) -> None:
     wrong = {"Authorization": f"Bearer {WRONG_KEY}"}
     gateway.text("/v1/chat/completions", {**CLIENTS, **wrong}, {"model": "works", **body})
     assert gateway.stream("works") == ANSWER
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Waits for what is exported some seconds after a call."""
-    end = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < end, "it never comes"
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("protocol", ["HTTP", "GRPC"])

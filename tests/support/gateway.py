@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -158,6 +158,14 @@ def gateway(**spec: Any) -> Iterator[Gateway]:  # noqa: ANN401
     world = World(router(port=free_port(), **spec))
     with running(world, secret("litellm-secrets", "team", **KEYS)) as running_gateway:
         yield running_gateway
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Waits for what LiteLLM does some time after it has answered."""
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end, "it never comes"
+        time.sleep(0.1)
 
 
 def within_a_minute(seconds: int = 10) -> None:
