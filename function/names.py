@@ -44,6 +44,7 @@ RESOURCE_MASTER_KEY: Final = "masterKey"
 RESOURCE_NETWORK_POLICY: Final = "networkPolicy"
 RESOURCE_POD_DISRUPTION_BUDGET: Final = "podDisruptionBudget"
 RESOURCE_SERVICE: Final = "service"
+RESOURCE_SERVICE_MONITOR: Final = "serviceMonitor"
 
 LABEL_APP: Final = "app"
 """The Deployment's selector. It is immutable there, so it is this one label and nothing else."""

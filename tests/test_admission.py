@@ -33,11 +33,18 @@ NOT_CHECKED = (
 def apiserver() -> Iterator[Client]:
     """The API server that all of these tests share: they keep apart by namespaces.
 
-    It serves the Gateway API too.
+    It serves the Gateway API and what belongs to Prometheus too.
     """
-    path = tools.definition("gateway.networking.k8s.io_httproutes")
+    paths = [
+        tools.definition(name)
+        for name in (
+            "gateway.networking.k8s.io_httproutes",
+            "monitoring.coreos.com_prometheusrules",
+            "monitoring.coreos.com_servicemonitors",
+        )
+    ]
     with serve() as client:
-        client.install_crds([yaml.safe_load(path.read_text())])
+        client.install_crds([yaml.safe_load(path.read_text()) for path in paths])
         yield client
 
 
@@ -422,3 +429,9 @@ def test_a_config_map_holds_what_the_function_lets_into_it(
     else:
         with pytest.raises(ApiError, match="Too long"):
             apiserver.create(manifest, dry_run=True)
+
+
+def test_the_example_alerts_are_applied(apiserver: Client, team: str) -> None:
+    rules = yaml.safe_load((EXAMPLES / "prometheus-rules.yaml").read_text())
+    rules["metadata"]["namespace"] = team
+    apiserver.apply(rules, dry_run=True)

@@ -155,6 +155,17 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
         "/litellm_settings/user must not refer to REDIS_PASSWORD",
     ),
     (
+        "what the collector of traces takes, as a provider's key",
+        {
+            "tracing": {
+                "endpoint": "http://collector:4318",
+                "headersSecretRef": {"name": "s", "key": "k"},
+            },
+            **merged(litellm_settings={"user": "os.environ/OTEL_EXPORTER_OTLP_HEADERS"}),
+        },
+        "/litellm_settings/user must not refer to OTEL_EXPORTER_OTLP_HEADERS",
+    ),
+    (
         "a key back under a name that every provider reads",
         {
             "aiModels": [OPENAI, CEREBRAS],

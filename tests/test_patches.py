@@ -24,12 +24,37 @@ OTHERS: Manifest = {
     "autoscaling": {"maxReplicas": 3},
     "httpRoute": {"parentRefs": [{"name": "public"}]},
     "ingress": {"hosts": ["llm.example.com"], "tls": {}},
+    "metrics": {"serviceMonitor": {"intervalSeconds": 30}},
     "networkPolicy": {"from": [{"podSelector": {}}]},
 }
 """What composes all objects that may be patched."""
 
 POD = "/spec/template/spec"
 BACKEND: Manifest = {"name": "gw", "port": 4000}
+SCRAPED: Manifest = {
+    "port": "http",
+    "path": "/metrics/",
+    "authorization": {"credentials": {"name": "gw-master-key", "key": "LITELLM_MASTER_KEY"}},
+    "interval": "30s",
+}
+ELSEWHERE: list[Any] = [
+    None,
+    [],
+    ["x"],
+    {"a": 1},
+    [{}],
+    [SCRAPED, SCRAPED],
+    [{**SCRAPED, "proxyUrl": "http://elsewhere"}],
+    [{**SCRAPED, "proxyFromEnvironment": True}],
+    [{**SCRAPED, "scheme": "https"}],
+    [{**SCRAPED, "path": "/"}],
+    [{**SCRAPED, "port": "metrics"}],
+    [{**SCRAPED, "targetPort": 9090}],
+    [{**SCRAPED, "params": {"target": ["elsewhere"]}}],
+    [{**SCRAPED, "authorization": {"credentials": {"name": "other", "key": "k"}}}],
+    [{key: value for key, value in SCRAPED.items() if key != "authorization"}],
+]
+"""Endpoints of a ServiceMonitor that are another's, or are asked in another way."""
 SIDECAR: Manifest = {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}
 
 
@@ -171,6 +196,26 @@ ALLOWED = [
         "/spec/rules/0/timeouts/request",
         "1h",
     ),
+    *(
+        Allowed(
+            f"a ServiceMonitor has {field}",
+            "serviceMonitor",
+            {"merge": {"spec": {"endpoints": [{**SCRAPED, field: [relabeling]}]}}},
+            f"/spec/endpoints/0/{field}",
+            [relabeling],
+        )
+        for field, relabeling in (
+            ("relabelings", {"targetLabel": "cluster", "replacement": "production"}),
+            ("metricRelabelings", {"action": "labeldrop", "regex": "api_base"}),
+        )
+    ),
+    Allowed(
+        "a ServiceMonitor bounds what is taken",
+        "serviceMonitor",
+        {"merge": {"spec": {"sampleLimit": 20000}}},
+        "/spec/sampleLimit",
+        20000,
+    ),
     Allowed(
         "an Ingress has a class",
         "ingress",
@@ -232,9 +277,12 @@ def test_a_patch_changes_its_object_and_nothing_else(case: Allowed) -> None:
 
 def test_what_patches_make_is_taken_by_a_real_api_server() -> None:
     """Strictly: an unknown field is an error."""
-    definition = tools.definition("gateway.networking.k8s.io_httproutes")
+    definitions = [
+        tools.definition("gateway.networking.k8s.io_httproutes"),
+        tools.definition("monitoring.coreos.com_servicemonitors"),
+    ]
     with serve() as client:
-        client.install_crds([yaml.safe_load(definition.read_text())])
+        client.install_crds([yaml.safe_load(path.read_text()) for path in definitions])
         client.namespace("team")
         for case in ALLOWED:
             manifest = patched(case.name, case.patch).resources[case.name].manifest
@@ -451,6 +499,44 @@ REFUSED = [
                     ],
                 }
             ],
+        )
+    ),
+    *(
+        Refusal(
+            "another Service",
+            "serviceMonitor",
+            {"merge": {"spec": spec}},
+            f" must not change /spec/{next(iter(spec))}, ",
+        )
+        for spec in (
+            {"selector": {"matchLabels": {"app": "other"}}},
+            {"namespaceSelector": {"any": True}},
+        )
+    ),
+    *(
+        Refusal(
+            "the master key is sent to someone else",
+            "serviceMonitor",
+            {"merge": {"spec": {"endpoints": endpoints}}},
+            " may only change interval, scrapeTimeout, ",
+        )
+        for endpoints in ELSEWHERE
+    ),
+    *(
+        Refusal(
+            "the master key is sent to another address",
+            "serviceMonitor",
+            {"merge": {"spec": {"endpoints": [{**SCRAPED, "relabelings": relabelings}]}}},
+            " must not write labels that begin with __ in relabelings, ",
+        )
+        for relabelings in (
+            {"a": 1},
+            ["x"],
+            [{"targetLabel": "__address__", "replacement": "elsewhere:80"}],
+            [{"targetLabel": "cluster"}, {"targetLabel": "__scheme__", "replacement": "https"}],
+            [{"sourceLabels": ["pod"], "targetLabel": "$1", "replacement": "elsewhere"}],
+            [{"action": "LabelMap", "regex": "a(.*)", "replacement": "__$1"}],
+            [{"action": "labeldrop", "regex": "__address__"}],
         )
     ),
     Refusal(

@@ -204,6 +204,14 @@ def test_nor_does_a_variable_name_another_configuration(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("value", ["DEBUG", "debug"])
+def test_nor_does_a_level_print_prompts(value: str) -> None:
+    assert refusal(env=[{"name": "LITELLM_LOG", "value": value}]) == (
+        "spec.deployment.env[0] sets LITELLM_LOG to DEBUG, with which LiteLLM prints prompts and "
+        "answers to the log: use spec.logging.level."
+    )
+
+
 OPEN = {
     *("--num_workers", "--granian_threads", "--telemetry", "--log_config", "--local"),
     *("--iam_token_db_auth", "--azure_postgresql_auth", "--use_prisma_db_push"),

@@ -12,6 +12,8 @@ from function.api.validation import Model, Rule, refuse
 _REMEDY: Final = "keep it in a Secret, and refer to that with valueFrom.secretKeyRef instead"
 _REFERENCES: Final = {"secretKeyRef": "ref", "configMapKeyRef": "ref"}
 """What refers to a key of a Secret or ConfigMap, each with a name that is no credential's."""
+_REFERENCE: Final = {"name", "key"}
+"""What such a reference consists of, in an endpoint's authorization too."""
 _COMMANDS: Final = ("args", "command")
 
 Pointer = Annotated[
@@ -51,6 +53,7 @@ class Patches(Model):
     network_policy: Patch | None = None
     pod_disruption_budget: Patch | None = None
     service: Patch | None = None
+    service_monitor: Patch | None = None
 
     def of(self, name: str) -> Patch | None:
         """The patch of a composed resource, if there is one that says anything."""
@@ -69,6 +72,11 @@ def _readable(value: Any) -> Any:  # noqa: ANN401  # Any JSON.
     repeats others: neither is one.
     """
     match value:
+        case {"authorization": {"credentials": {**ref}} as said} if ref.keys() == _REFERENCE:
+            # Of what is left of it, the name is no credential's either.
+            rest = {key: item for key, item in value.items() if key != "authorization"}
+            said = {key: item for key, item in said.items() if key != "credentials"}
+            return _readable({**rest, "ref": [*said.values(), *ref.values()]})
         case dict():
             return {
                 _REFERENCES.get(key, key): [*item.values()]

@@ -25,6 +25,7 @@ OptionalKind = Literal[
     "NetworkPolicy",
     "Ingress",
     "HTTPRoute",
+    "ServiceMonitor",
 ]
 """A kind that is composed on request only."""
 UnseenField = Literal[

@@ -24,7 +24,9 @@ from pydantic import (
 from function.api.autoscaling import Autoscaling
 from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
+from function.api.logging import Logging
 from function.api.metadata import CommonMetadata, Metadata
+from function.api.metrics import Metrics
 from function.api.models import AIModel, distinct, served
 from function.api.network_policy import NetworkPolicy
 from function.api.outbound import Outbound
@@ -40,6 +42,7 @@ from function.api.routing import (
 )
 from function.api.secret_refs import Auth, Credentials
 from function.api.service import Service
+from function.api.tracing import Tracing
 from function.api.validation import Model, refuse, switched_on
 from function.api.ways_in import HTTPRoute, Ingress
 
@@ -74,6 +77,9 @@ class Spec(Model):
     ingress: Ingress | None = None
     http_route: HTTPRoute | None = None
     outbound: Outbound = Outbound()
+    metrics: Metrics | None = None
+    tracing: Tracing | None = None
+    logging: Logging = Logging()
     patches: Patches = Patches()
     common_metadata: CommonMetadata = CommonMetadata()
     pod_metadata: Metadata = Metadata()

@@ -181,6 +181,7 @@ class Plan:
         keys: the keys of users' Secrets that the models and the user's own variables take.
         own_keys: the keys of users' Secrets that the gateway itself needs, whatever it offers.
         longest_call_seconds: how long a call may last, which a pod that stops waits for.
+        metrics_path: where it answers with its metrics, if it has them.
         results: what the user should look at or know.
         called: what is called; None if no policy asks.
     """
@@ -194,6 +195,7 @@ class Plan:
     keys: frozenset[SecretKey]
     own_keys: frozenset[SecretKey]
     longest_call_seconds: int
+    metrics_path: str
     results: tuple[Result, ...]
     called: Called | None = field(default=None, repr=False)
     _written: dict[str, "Written"] = field(default_factory=dict, repr=False, compare=False)

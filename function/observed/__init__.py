@@ -79,6 +79,10 @@ class Kind(Protocol):
         """Its name among the composed resources."""
 
     @property
+    def field(self) -> str:
+        """Where the router asks for it, below spec."""
+
+    @property
     def api_version(self) -> str:
         """The version of its object."""
 

@@ -10,10 +10,9 @@ from function.observed import Kind
 def results(kinds: Iterable[Kind]) -> Iterator[Result]:
     """A warning for each kind: all else is composed without it."""
     for kind in kinds:
-        # What a kind is called among the composed resources is the name of its field too.
         yield Result(
             names.EVENT_NOT_SERVED,
-            f"spec.{kind.name} composes nothing, since the cluster does not serve {kind.kind} in "
+            f"spec.{kind.field} composes nothing, since the cluster does not serve {kind.kind} in "
             f"{kind.api_version}: install its CustomResourceDefinition '{kind.definition}', or "
-            f"remove spec.{kind.name}.",
+            f"remove spec.{kind.field}.",
         )

@@ -19,6 +19,7 @@ from function.resources.master_key import MasterKeySecret
 from function.resources.network_policy import NetworkPolicy
 from function.resources.pod_disruption_budget import PodDisruptionBudget
 from function.resources.service import Service
+from function.resources.service_monitor import ServiceMonitor
 
 KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     kind.name: kind
@@ -32,6 +33,7 @@ KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
         NetworkPolicy(),
         PodDisruptionBudget(),
         Service(),
+        ServiceMonitor(),
     )
 }
 """All composed kinds, by the names of their objects among the composed resources."""

@@ -46,12 +46,21 @@ class ComposedKind(ABC, Generic[PartT]):
     def body(self, plan: Plan, part: PartT) -> Manifest:
         """All of the object but its type and metadata."""
 
+    @property
+    def field(self) -> str:
+        """Where the router asks for it, below spec."""
+        return self.name
+
     def object_name(self, router: Router) -> str:
         """What the object is called."""
         return router.name
 
     def annotations(self, plan: Plan, part: PartT) -> Mapping[str, str]:  # noqa: ARG002
         """The object's annotations beside those that all objects have."""
+        return {}
+
+    def labels(self, plan: Plan) -> Mapping[str, str]:  # noqa: ARG002
+        """The object's labels beside those that all objects have."""
         return {}
 
     def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
@@ -121,7 +130,7 @@ class ComposedKind(ABC, Generic[PartT]):
         metadata: Manifest = {
             "name": self.object_name(router),
             "namespace": router.namespace,
-            "labels": {**common.labels, **labels(plan)},
+            "labels": {**common.labels, **self.labels(plan), **labels(plan)},
         }
         if annotations := {**common.annotations, **self.annotations(plan, part)}:
             metadata["annotations"] = annotations

@@ -7,10 +7,11 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from function import names
@@ -80,6 +81,26 @@ class Gateway:
             with error:
                 return error.code, json.load(error)
 
+    def text(
+        self, path: str, headers: Mapping[str, str], body: Manifest | None = None
+    ) -> tuple[int, str]:
+        """A call with headers of its own; the status, and the body as it is."""
+        data = None if body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", **headers}
+        request = urllib.request.Request(self.pod.url + path, data, sent)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metrics(self) -> str:
+        """What Prometheus is answered."""
+        status, text = self.text("/metrics/", {"Authorization": f"Bearer {self.key}"})
+        assert status == HTTPStatus.OK, text
+        return text
+
     def chat(self, model: str, prompt: str | None = None) -> tuple[int, Manifest]:
         """A chat completion, with a prompt that no other call has if none is given."""
         prompt = f"ping {next(_prompts)}" if prompt is None else prompt
@@ -137,6 +158,14 @@ def gateway(**spec: Any) -> Iterator[Gateway]:  # noqa: ANN401
     world = World(router(port=free_port(), **spec))
     with running(world, secret("litellm-secrets", "team", **KEYS)) as running_gateway:
         yield running_gateway
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Waits for what LiteLLM does some time after it has answered."""
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end, "it never comes"
+        time.sleep(0.1)
 
 
 def within_a_minute(seconds: int = 10) -> None:

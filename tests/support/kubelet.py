@@ -293,7 +293,7 @@ class _Sources:
         self._namespace: str = metadata.get("namespace", "default")
         self._data = {
             "ConfigMap": {o["metadata"]["name"]: dict(o.get("data") or {}) for o in config_maps},
-            "Secret": {o["metadata"]["name"]: _secret_data(o) for o in secrets},
+            "Secret": {o["metadata"]["name"]: secret_data(o) for o in secrets},
         }
 
     def _read(self, kind: str, name: str, *, optional: bool) -> dict[str, str] | None:
@@ -381,7 +381,7 @@ class _Sources:
                 raise NotStarted(f"references non-existent {kind.lower()} key: {item['key']}")
 
 
-def _secret_data(secret: Object) -> dict[str, str]:
+def secret_data(secret: Object) -> dict[str, str]:
     """A Secret's values as the API server would hold them, decoded."""
     data: Mapping[str, str] = secret.get("data") or {}
     text: Mapping[str, str] = secret.get("stringData") or {}

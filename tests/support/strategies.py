@@ -250,6 +250,36 @@ _http_route = st.fixed_dictionaries(
     },
 )
 
+_scrapes = st.fixed_dictionaries(
+    {},
+    optional={
+        "enabled": st.booleans(),
+        "labels": st.dictionaries(_word, _word, max_size=3),
+        "intervalSeconds": st.integers(30, 3600),
+        "scrapeTimeoutSeconds": st.integers(1, 30),
+    },
+)
+_metrics = st.fixed_dictionaries(
+    {}, optional={"enabled": st.booleans(), "serviceMonitor": _scrapes}
+)
+
+_tracing = st.fixed_dictionaries(
+    {"endpoint": st.sampled_from(["http://collector:4318", "https://[::1]/otlp"])},
+    optional={
+        "enabled": st.booleans(),
+        "protocol": st.sampled_from(["GRPC", "HTTP"]),
+        "headersSecretRef": _key_of,
+        "captureContent": st.booleans(),
+    },
+)
+_logging = st.fixed_dictionaries(
+    {},
+    optional={
+        "level": st.sampled_from(["Info", "Warning", "Error"]),
+        "format": st.sampled_from(["Text", "JSON"]),
+    },
+)
+
 _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"aiModels": st.lists(models, min_size=1, max_size=6, unique_by=_identity)},
     optional={
@@ -268,6 +298,9 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "networkPolicy": _network_policy,
         "ingress": _ingress,
         "httpRoute": _http_route,
+        "metrics": _metrics,
+        "tracing": _tracing,
+        "logging": _logging,
     },
 )
 

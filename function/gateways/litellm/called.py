@@ -8,7 +8,7 @@ from function import shapes
 from function.api import Spec
 from function.call import Manifest
 from function.gateways.base import Call, Called, Host
-from function.gateways.litellm import variables
+from function.gateways.litellm import telemetry, variables
 from function.gateways.litellm.items import MODEL_LIST, Item, Path, references
 
 _PARAMS: Final = "litellm_params"
@@ -22,7 +22,7 @@ _PARTS: Final = re.compile(r".*(region|location|account|zone|resource|instance).
 _CALLS: Final = re.compile(r".*fallbacks?(_dict)?|model_list", re.IGNORECASE)
 """The parameters of an entry that name further models to call, whatever their provider."""
 _CALLBACKS: Final = re.compile(r".*callbacks?", re.IGNORECASE)
-_LOCAL: Final = ("prometheus", "otel")
+_LOCAL: Final = (telemetry.PROMETHEUS, telemetry.OTEL)
 """Callbacks that send nothing by themselves: a collector's host is in a variable."""
 _FILE: Final = "config.yaml"
 _SECONDS: Final = ("timeout", "request_timeout", "stream_timeout")

@@ -1,7 +1,7 @@
 """LiteLLM's config.yaml, and the gate that lies beside it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from operator import attrgetter
@@ -12,7 +12,7 @@ from function.api import Spec
 from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.litellm import router_settings, variables, yaml_text
+from function.gateways.litellm import router_settings, telemetry, variables, yaml_text
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.items import MODEL_LIST, Item
 from function.gateways.litellm.variables import reference
@@ -24,6 +24,8 @@ MAX_BYTES: Final = 1024 * 1024
 
 _GATE: Final = "gate.py"
 """The module that stands before LiteLLM; it runs there, so nothing here imports it."""
+_SPANS: Final = "spans.py"
+"""The same of the one that cleans what is traced."""
 
 _CACHE_SECONDS: Final = 300
 
@@ -37,24 +39,29 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
     """
     items = sorted((entry.item for entry in entries), key=attrgetter("order"))
     return {
+        **telemetry.sections(spec),
         MODEL_LIST: [item.manifest for item in items],
-        "litellm_settings": _litellm_settings(spec),
+        "litellm_settings": _litellm_settings(spec) | telemetry.settings(spec, len(items)),
         "router_settings": router_settings.generate(spec, groups_of(entries)),
         "general_settings": {"master_key": reference(variables.MASTER_KEY)},
     }
 
 
-def files(config: Manifest, items: Sequence[Item]) -> dict[str, str]:
-    """A configuration as YAML, and the gate, by the names of their files.
+def files(config: Manifest, items: Sequence[Item], *, traced: bool = False) -> dict[str, str]:
+    """A configuration as YAML, and the modules beside it, by the names of their files.
 
     Args:
         config: the finished configuration.
         items: the items of its `model_list`.
+        traced: whether there are spans to be cleaned.
 
     Raises:
         Refused: they do not fit into a ConfigMap.
     """
-    most = MAX_BYTES - len(gate().encode())
+    modules: Mapping[str, str] = {_GATE: gate()}
+    if traced:
+        modules = {**modules, _SPANS: spans()}
+    most = MAX_BYTES - sum(len(module.encode()) for module in modules.values())
     try:
         text = _text(config, items, most)
     except yaml_text.TooLongError:
@@ -63,7 +70,7 @@ def files(config: Manifest, items: Sequence[Item]) -> dict[str, str]:
             f"spec.aiModels and spec.config produce a config.yaml of more than the {most} bytes "
             "that the ConfigMap has room for: offer fewer models or use shorter values.",
         ) from None
-    return {NAME: text, _GATE: gate()}
+    return {NAME: text, **modules}
 
 
 def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
@@ -92,6 +99,12 @@ def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
 def gate() -> str:
     """The gate, a module for LiteLLM's Python."""
     return resources.files(__package__).joinpath(_GATE).read_text(encoding="utf-8")
+
+
+@cache
+def spans() -> str:
+    """What cleans the spans, a module for LiteLLM's Python."""
+    return resources.files(__package__).joinpath(_SPANS).read_text(encoding="utf-8")
 
 
 def digest(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from function import names
 from function.api import Spec
+from function.api.validation import switched_on
 from function.call import Manifest, Result
 from function.errors import Refused
 from function.gateways.litellm import credentials, providers, variables
@@ -85,6 +86,9 @@ def _own(spec: Spec) -> dict[str, Sequence[Path]]:
     redis = spec.shared_redis
     if redis is not None and redis.password_secret_ref is not None:
         own[variables.REDIS_PASSWORD] = _REDIS_PASSWORD
+    tracing = switched_on(spec.tracing)
+    if tracing is not None and tracing.headers_secret_ref is not None:
+        own[variables.TRACING_HEADERS] = ()
     return own
 
 

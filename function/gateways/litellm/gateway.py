@@ -20,6 +20,7 @@ from function.gateways.litellm import (
     outbound,
     overrides,
     router_settings,
+    telemetry,
     variables,
     warnings,
 )
@@ -52,12 +53,17 @@ _READINESS: Final = "/health/readiness"
 # Answered by the gate alone: a LiteLLM without it never becomes ready.
 _GATE: Final = "/gate"
 
+_METRICS: Final = "/metrics/"
+"""Without the slash, LiteLLM answers with a redirect."""
+
+_GATE_HOOK: Final = "gate:install"
+
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
     # Otherwise LiteLLM fetches its list of prices from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     # The gate lies beside the configuration. The digest rolls the pods when the gate changes.
-    "LITELLM_WORKER_STARTUP_HOOKS": "gate:install",
+    "LITELLM_WORKER_STARTUP_HOOKS": _GATE_HOOK,
     "PYTHONPATH": _CONFIG_FOLDER,
     "GATE_DIGEST": config.digest(config.gate()),
 }
@@ -83,8 +89,8 @@ _RESERVED: Final = {
 
 
 def shared_texts() -> Sequence[str]:
-    """The gate."""
-    return (config.gate(),)
+    """The modules that lie beside the configurations."""
+    return (config.gate(), config.spans())
 
 
 def plan(router: Router) -> Plan:
@@ -103,13 +109,14 @@ def plan(router: Router) -> Plan:
     configuration, overridden = overrides.apply(generated, spec.config)
     items_ = items.of(configuration[items.MODEL_LIST], (entry.item for entry in entries_))
     unset = exposure.check(configuration, items_, spec, entries_)
-    files = config.files(configuration, items_)
+    traced = switched_on(spec.tracing) is not None
+    files = config.files(configuration, items_, traced=traced)
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
     ref = spec.auth.master_key_secret_ref
     master_key = generated_key if ref is None else SecretKey(ref.name, ref.key)
     return Plan(
         router=router,
-        container=_container(router, _environment(spec, master_key, entries_)),
+        container=_container(router, _environment(router, master_key, entries_)),
         config=ConfigFiles(_CONFIG_FOLDER, files, config.digest(files[config.NAME])),
         offers=_offers(entries_),
         master_key=master_key,
@@ -117,6 +124,7 @@ def plan(router: Router) -> Plan:
         keys=_model_keys(spec, entries_),
         own_keys=_own_keys(spec),
         longest_call_seconds=router_settings.longest_call(spec),
+        metrics_path=_METRICS,
         results=(*warnings.of(spec, entries_), *overridden, *unset),
         called=called.of(configuration, items_, spec) if router.platform.policies else None,
     )
@@ -124,6 +132,12 @@ def plan(router: Router) -> Plan:
 
 def _check_environment(spec: Spec) -> None:
     for i, variable in enumerate(spec.deployment.env):
+        if variable.name == variables.LOG_LEVEL and (variable.value or "").upper() == "DEBUG":
+            raise Refused(
+                names.REASON_INVALID_SPEC,
+                f"spec.deployment.env[{i}] sets {variable.name} to DEBUG, with which LiteLLM "
+                "prints prompts and answers to the log: use spec.logging.level.",
+            )
         if variable.name in _RESERVED:
             raise Refused(
                 names.REASON_INVALID_SPEC,
@@ -154,8 +168,11 @@ def _container(router: Router, env: list[Manifest]) -> Container:
     )
 
 
-def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -> list[Manifest]:
+def _environment(
+    router: Router, master_key: SecretKey, entries_: Sequence[Entry]
+) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
+    spec = router.spec
     own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
     own |= credentials.environment(entries.accesses_of(entries_))
     own |= outbound.environment(spec.outbound)
@@ -164,6 +181,7 @@ def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -
     own[variables.MASTER_KEY] = {
         "valueFrom": {"secretKeyRef": {"name": master_key.secret, "key": master_key.key}}
     }
+    own |= _telemetry(router)
     if (redis := spec.shared_redis) is not None and redis.password_secret_ref is not None:
         ref = redis.password_secret_ref
         own[variables.REDIS_PASSWORD] = credentials.optional_key(SecretKey(ref.name, ref.key))
@@ -171,6 +189,20 @@ def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -
     for variable in users:
         own.pop(variable["name"], None)
     return [{"name": name, **own[name]} for name in sorted(own)] + users
+
+
+def _telemetry(router: Router) -> dict[str, Manifest]:
+    """The variables by which the gateway tells of itself."""
+    spec = router.spec
+    own: dict[str, Manifest] = {
+        name: {"value": value} for name, value in telemetry.environment(router).items()
+    }
+    if (tracing := switched_on(spec.tracing)) is not None:
+        own["LITELLM_WORKER_STARTUP_HOOKS"] = {"value": f"{_GATE_HOOK},spans:install"}
+        own["SPANS_DIGEST"] = {"value": config.digest(config.spans())}
+        if (ref := tracing.headers_secret_ref) is not None:
+            own[variables.TRACING_HEADERS] = credentials.optional_key(SecretKey(ref.name, ref.key))
+    return own
 
 
 def _offers(entries_: Sequence[Entry]) -> dict[str, tuple[Target, ...]]:
@@ -183,11 +215,16 @@ def _offers(entries_: Sequence[Entry]) -> dict[str, tuple[Target, ...]]:
 
 def _own_keys(spec: Spec) -> frozenset[SecretKey]:
     """The keys of users' Secrets without which the gateway does not work as it is asked to."""
-    redis, proxy = spec.shared_redis, switched_on(spec.outbound.proxy)
+    redis, proxy, tracing = (
+        spec.shared_redis,
+        switched_on(spec.outbound.proxy),
+        switched_on(spec.tracing),
+    )
     refs = [
         spec.auth.master_key_secret_ref,
         None if redis is None else redis.password_secret_ref,
         None if proxy is None else proxy.url_secret_ref,
+        None if tracing is None else tracing.headers_secret_ref,
     ]
     return frozenset(SecretKey(ref.name, ref.key) for ref in refs if ref is not None)
 

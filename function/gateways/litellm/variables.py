@@ -6,6 +6,8 @@ from function.api.literals import REFERENCE
 
 MASTER_KEY: Final = "LITELLM_MASTER_KEY"
 """Also the key under which a generated master key stands in its Secret."""
+LOG_LEVEL: Final = "LITELLM_LOG"
+TRACING_HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
 REDIS_PASSWORD: Final = "REDIS_PASSWORD"  # noqa: S105  # A variable's name.
 
 
