@@ -13,6 +13,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ import yaml
 from function.__version__ import __version__
 from function.gateways.litellm import providers
 from function.offline import inputs, manifests, render
+from function.resources import KINDS
 from tests.support import json_schema, messages, release
+from tests.support.world import definition
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "package" / "configuration" / "definition.yaml"
@@ -39,7 +42,7 @@ COPIES = {
 }
 RECIPES = (
     *("azure-two-regions", "bedrock-irsa", "vllm", "openrouter", "gemini-and-anthropic"),
-    *("wildcard", "embeddings-images-audio", "corporate-proxy"),
+    *("wildcard", "embeddings-images-audio", "corporate-proxy", "production"),
 )
 """The examples that are recipes for a provider or a task; each is called on a proxy that runs."""
 ROUTERS = (
@@ -91,7 +94,11 @@ def copy_of(original: Path) -> str:
 
 def golden(example: Path) -> str:
     """What an example renders to, its composite resource first."""
-    (rendered,), _ = render.render(inputs.read([example]))
+    given = inputs.read([example])
+    # As on a cluster that has all that a router may ask for.
+    kinds = [kind.definition for kind in KINDS.values() if kind.definition is not None]
+    given = replace(given, required=[*given.required, *map(definition, kinds)])
+    (rendered,), _ = render.render(given)
     shown = rendered.documents(xr=True, results=True)
     for document in shown:
         if document["kind"] == "ConfigMap":

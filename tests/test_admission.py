@@ -322,12 +322,18 @@ def everything(why: str = "everything at once") -> Manifest:
     return {**case_router(case), "metadata": {"name": "gw", "namespace": "team", "uid": "u"}}
 
 
+def in_a_cluster(xr: Manifest) -> Manifest:
+    """An example as it is once it is applied."""
+    return {**xr, "metadata": {**xr["metadata"], "uid": "u"}}
+
+
 ROUTERS_TO_COMPOSE = {
     "smallest": router(),
     "everything": everything(),
     "behind-a-claim": behind_claim(),
     "what-cannot-stand-beside-it": everything("what cannot stand beside everything"),
     "longest-name": router(name="a" * 63),
+    "production": in_a_cluster(yaml.safe_load((EXAMPLES / "production.yaml").read_text())),
 }
 
 
