@@ -39,6 +39,7 @@ def apiserver() -> Iterator[Client]:
         tools.definition(name)
         for name in (
             "gateway.networking.k8s.io_httproutes",
+            "monitoring.coreos.com_podmonitors",
             "monitoring.coreos.com_prometheusrules",
             "monitoring.coreos.com_servicemonitors",
         )
@@ -437,7 +438,8 @@ def test_a_config_map_holds_what_the_function_lets_into_it(
             apiserver.create(manifest, dry_run=True)
 
 
-def test_the_example_alerts_are_applied(apiserver: Client, team: str) -> None:
-    rules = yaml.safe_load((EXAMPLES / "prometheus-rules.yaml").read_text())
-    rules["metadata"]["namespace"] = team
-    apiserver.apply(rules, dry_run=True)
+@pytest.mark.parametrize("example", ["prometheus-rules", "function-monitoring"])
+def test_the_example_alerts_are_applied(apiserver: Client, team: str, example: str) -> None:
+    for manifest in yaml.safe_load_all((EXAMPLES / f"{example}.yaml").read_text()):
+        manifest["metadata"]["namespace"] = team
+        apiserver.apply(manifest, dry_run=True)

@@ -1,10 +1,14 @@
 """What a real server tells Prometheus of the calls that it answers."""
 
+import re
+import shutil
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+import yaml
 from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,10 +17,15 @@ from function import names
 from function.errors import StartError
 from function.kept import Kept
 from function.telemetry import Telemetry
+from tests.generate import EXAMPLES
+from tests.support import prometheus
 from tests.support.processes import free_port, running
 from tests.support.world import router
 
 TIMEOUT = 20
+
+MONITOR, ALERTS = yaml.safe_load_all((EXAMPLES / "function-monitoring.yaml").read_text())
+RULES = ALERTS["spec"]
 
 
 def request(**spec: Any) -> fnv1.RunFunctionRequest:  # noqa: ANN401
@@ -66,6 +75,8 @@ def test_calls_are_counted_by_how_they_end() -> None:
     assert samples["modelrouter_cache_routers",] == 1
     assert samples["modelrouter_cache_bytes",] > 1000
     assert samples["process_resident_memory_bytes",] > 1000
+    named = set(re.findall(r"\bmodelrouter_\w+", yaml.safe_dump(RULES)))
+    assert named <= {key[0] for key in samples}
 
 
 @pytest.mark.parametrize(
@@ -74,3 +85,24 @@ def test_calls_are_counted_by_how_they_end() -> None:
 def test_says_where_it_cannot_listen(address: str) -> None:
     with pytest.raises(StartError, match="it must be a host and a port of this"):
         Telemetry(Kept()).listen(address)
+
+
+def test_the_alerts_fire_for_what_they_are_for_and_for_nothing_else(tmp_path: Path) -> None:
+    """By promtool, which checks them first."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml.safe_dump(RULES))
+    checked = prometheus.promtool("check", "rules", rules)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    tests = tmp_path / "tests.yaml"
+    shutil.copy(Path(__file__).parent / "function-rules.yaml", tests)
+    done = prometheus.promtool("test", "rules", tests)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_monitor_finds_the_pods_of_the_example() -> None:
+    runtime, budget = yaml.safe_load_all((EXAMPLES / "install" / "1-runtime.yaml").read_text())
+    pod = runtime["spec"]["deploymentTemplate"]["spec"]["template"]["spec"]
+    (port,) = pod["containers"][0]["ports"]
+    (endpoint,) = MONITOR["spec"]["podMetricsEndpoints"]
+    assert endpoint["portNumber"] == port["containerPort"]
+    assert MONITOR["spec"]["selector"] == budget["spec"]["selector"]
