@@ -242,15 +242,18 @@ class Client:
 
 
 @contextmanager
-def serve() -> Iterator[Client]:
+def serve(server: str = "kube-apiserver") -> Iterator[Client]:
     """Runs an API server of its own, with an empty etcd, while the context lasts.
+
+    Args:
+        server: which one.
 
     Raises:
         pytest.skip.Exception: a program is missing (in CI: pytest.fail.Exception).
         RuntimeError: a program ended at its start; the message has the end of its log.
     """
     etcd = tools.find("etcd", "it comes with this project's extra `dev`")
-    kube_apiserver = tools.find("kube-apiserver", BUILD)
+    kube_apiserver = tools.find(server, BUILD)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apiserver-")))
         port, etcd_port, peer_port = (free_port() for _ in range(3))
