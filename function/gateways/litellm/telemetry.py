@@ -1,11 +1,9 @@
 """What LiteLLM tells of itself: metrics, traces and its log.
 
-## Metrics
-
-Whatever a client may choose freely must not become a label: each new value would be a new series,
-in the gateway's memory and in Prometheus, and some of the values are no one's business. By default
-LiteLLM lets anyone who reaches the port make up series, even without a key: tests/test_metrics.py
-tries it on a running proxy. So:
+Whatever a client may choose freely must not become a label of a metric: each new value would be a
+new series, in the gateway's memory and in Prometheus, and some of the values are no one's business.
+By default LiteLLM lets anyone who reaches the port make up series, even without a key:
+tests/test_metrics.py tries it on a running proxy. So:
 
 - Labels that clients write (CLIENTS_OWN) are left out. `hashed_api_key` is among them: whatever is
   sent as a key becomes its value, and a key that does not begin with `sk-` is not even hashed.
@@ -17,14 +15,10 @@ tries it on a running proxy. So:
 - prometheus_client has a series for the time at which each other one began. No one asks for that,
   and it doubles the counters.
 
-## Traces
-
-LiteLLM writes prompts and answers into spans unless `message_logging` says otherwise. What else it
+Into spans LiteLLM writes prompts and answers unless `message_logging` says otherwise. What else it
 writes there is for spans.py to sort out, which lies beside config.yaml.
 
-## Log
-
-With LITELLM_LOG set to DEBUG, LiteLLM prints prompts and answers, so that is no level of the API.
+With LITELLM_LOG set to DEBUG, LiteLLM prints prompts and answers: that is no level of the API's.
 """
 
 from typing import Final
