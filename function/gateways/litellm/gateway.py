@@ -43,6 +43,16 @@ _PAUSE_SECONDS: Final = 10
 """Endpoints and load balancers need some seconds to learn that a pod is going, and LiteLLM closes
 its listener at once on SIGTERM: so the pod waits before that."""
 
+_CLOSING_SECONDS: Final = 10
+"""How much of the grace period is for more than finishing calls: at first, clients are told to
+close their connections; at last, LiteLLM sends off what it has logged."""
+
+_MARGIN_SECONDS: Final = 20
+"""How much longer a pod that stops may take after its pause than its longest call."""
+
+_MAX_GRACE_SECONDS: Final = 600
+"""The longest grace period that is not asked for: what drains nodes ends what takes longer."""
+
 # Health checks that need no key and call no model.
 _LIVELINESS: Final = "/health/liveliness"
 _READINESS: Final = "/health/readiness"
@@ -108,7 +118,6 @@ def plan(router: Router) -> Plan:
         generated_key=generated_key,
         keys=_model_keys(spec, entries_),
         own_keys=_own_keys(spec),
-        longest_call_seconds=router_settings.longest_call(spec),
         results=(*warnings.of(spec, entries_), *overridden, *unset),
     )
 
@@ -140,12 +149,23 @@ def _container(router: Router, env: list[Manifest]) -> Container:
         liveness=Probe(_LIVELINESS, period_seconds=10, failures=6),
         readiness=Probe(_READINESS, period_seconds=5, failures=3),
         pause_seconds=_PAUSE_SECONDS,
+        grace_seconds=_grace_seconds(router.spec),
     )
+
+
+def _grace_seconds(spec: Spec) -> int:
+    """How long a pod that stops may take."""
+    asked = spec.deployment.termination_grace_period_seconds
+    needed = _PAUSE_SECONDS + router_settings.longest_call(spec) + _MARGIN_SECONDS
+    return min(needed, _MAX_GRACE_SECONDS) if asked is None else asked
 
 
 def _environment(spec: Spec, master_key: SecretKey, entries_: Sequence[Entry]) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
     own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
+    # By default, LiteLLM cuts off what takes longer than half a minute.
+    finishing = _grace_seconds(spec) - _PAUSE_SECONDS - _CLOSING_SECONDS
+    own["GRACEFUL_SHUTDOWN_TIMEOUT"] = {"value": str(finishing)}
     own |= credentials.environment(entries.accesses_of(entries_))
     # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
     # more clearly than one that crashes.
