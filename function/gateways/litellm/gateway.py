@@ -61,6 +61,10 @@ _GATE: Final = "/gate"
 
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
+    # Seconds. Whoever keeps idle connections must be the first to close them, or a call is lost
+    # that is sent just then: ingress controllers and load balancers do so after 60 seconds, Go's
+    # clients after 90, and LiteLLM would after 5.
+    "KEEPALIVE_TIMEOUT": "120",
     # Otherwise LiteLLM fetches its list of prices from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     # The gate lies beside the configuration. The digest rolls the pods when the gate changes.
