@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -66,6 +67,14 @@ def load(url: str, times: float = 1) -> Iterator[Load]:
         running.kill()
 
 
+def wait_until_asked(upstream: Upstream, times: int) -> None:
+    """Waits until a model has been called so often."""
+    end = time.monotonic() + 60
+    while upstream.asked < times:
+        assert time.monotonic() < end, "no one calls"
+        time.sleep(0.1)
+
+
 @dataclass
 class Rolled:
     """What came of it.
@@ -91,7 +100,7 @@ class Rolled:
 
 @pytest.fixture(scope="module")
 def rolled() -> Iterator[Rolled]:
-    """Two pods under load; their config and a key change, one is evicted, one is given up."""
+    """Two pods under load: one is evicted, their config and a key change, one is given up."""
     with Upstream() as quick, Upstream() as slow, Upstream() as held, Service(LAG) as service:
         slow.pause, held.halt = 1.5, FOREVER
         upstreams = {"quick": quick, "slow": slow, "held": held}
@@ -113,12 +122,14 @@ def rolled() -> Iterator[Rolled]:
             rollout.wait_until_settled()
             service.wait_until_open()
             with load(service.url) as calls:
+                wait_until_asked(held, 2)
+                # First of all, so that a stream which it has goes on for long after its SIGTERM.
+                rollout.evict()
+                rollout.wait_until_settled()
                 world.xr["spec"]["aiModels"][0]["name"] = "openai/quicker"
                 rollout.apply(*objects("sk-before"))
                 rollout.wait_until_settled()
                 rollout.apply(*objects("sk-after"))
-                rollout.wait_until_settled()
-                rollout.evict()
                 rollout.wait_until_settled()
                 world.xr["spec"]["deployment"]["replicas"] = 1
                 rollout.apply(*objects("sk-after"))
