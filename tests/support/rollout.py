@@ -19,7 +19,7 @@ from typing import Self
 from tests.support.kubelet import NotReady, NotStarted, Object, Pod
 from tests.support.service import Endpoint, Service
 
-_PATIENCE = 180
+_PATIENCE = 300
 """For how many seconds something is waited for that has to happen."""
 
 
