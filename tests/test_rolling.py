@@ -1,26 +1,22 @@
 """A gateway's pods are replaced and no call is lost: real proxies behind a stand-in Service."""
 
 import http.client
-import json
-import os
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 
 import pytest
 
 from function.call import Manifest
 from tests.support.gateway import parts
+from tests.support.load import Load
 from tests.support.processes import free_port
 from tests.support.rollout import Replica, Rollout
 from tests.support.service import Service
-from tests.support.tools import CACHE
 from tests.support.upstream import Call, Upstream
 from tests.support.world import World, router, secret
 
@@ -28,43 +24,6 @@ KEY = "sk-of-the-test"
 LAG = 1.5
 """For how many seconds the Service still leads to a pod that is deleted."""
 FOREVER = 3600.0
-
-_CALLERS = Path(__file__).parent / "support" / "callers.py"
-
-
-class Load:
-    """Clients that call a gateway steadily, until they are told to end."""
-
-    def __init__(self, url: str, times: float = 1) -> None:
-        """Starts them; with more than usual calls where that is wanted."""
-        self._process = subprocess.Popen(
-            [CACHE / "litellm" / "bin" / "python", _CALLERS, url, str(times)],
-            env={"PATH": os.defpath, "OPENAI_API_KEY": KEY},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def end(self) -> tuple[dict[str, int], list[str]]:
-        """How many calls of each kind there were, and what went wrong, once all are answered."""
-        said, _ = self._process.communicate()
-        found = json.loads(said)
-        return found["calls"], found["failures"]
-
-    def kill(self) -> None:
-        """Ends them at once, if they still call."""
-        self._process.kill()
-        self._process.communicate()
-
-
-@contextmanager
-def load(url: str, times: float = 1) -> Iterator[Load]:
-    """Clients that call at most for the length of a `with` block."""
-    running = Load(url, times)
-    try:
-        yield running
-    finally:
-        running.kill()
 
 
 def wait_until_asked(upstream: Upstream, times: int) -> None:
@@ -121,7 +80,7 @@ def rolled() -> Iterator[Rolled]:
             rollout.apply(*objects("sk-before"))
             rollout.wait_until_settled()
             service.wait_until_open()
-            with load(service.url) as calls:
+            with Load(service.url, KEY) as calls:
                 wait_until_asked(held, 2)
                 # First of all, so that a stream which it has goes on for long after its SIGTERM.
                 rollout.evict()
