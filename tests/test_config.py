@@ -331,7 +331,11 @@ def test_a_pod_that_stops_waits_for_the_longest_call_but_no_more_than_ten_minute
 ) -> None:
     answer = composed(aiModels=[{**LONE[0], **entry}], routing=routing)
     pod = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
-    assert pod["terminationGracePeriodSeconds"] == min(seconds + 30, 600)
+    grace = min(seconds + 30, 600)
+    assert pod["terminationGracePeriodSeconds"] == grace
+    (container,) = pod["containers"]
+    variables = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert variables["GRACEFUL_SHUTDOWN_TIMEOUT"] == str(grace - 20)
     assert config(routing=routing)["litellm_settings"]["request_timeout"] == routing.get(
         "timeoutSeconds", 600
     )

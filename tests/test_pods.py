@@ -215,8 +215,8 @@ def test_nor_does_a_level_print_prompts(value: str) -> None:
 OPEN = {
     *("--num_workers", "--granian_threads", "--telemetry", "--log_config", "--local"),
     *("--iam_token_db_auth", "--azure_postgresql_auth", "--use_prisma_db_push"),
-    *("--keepalive_timeout", "--timeout_worker_healthcheck", "--max_requests_before_restart"),
-    *("--max_requests_before_restart_jitter", "--limit_concurrency", "--use_v2_migration_resolver"),
+    *("--keepalive_timeout", "--timeout_worker_healthcheck"),
+    *("--limit_concurrency", "--use_v2_migration_resolver"),
     *("--enforce_prisma_migration_check", "--use_legacy_migration_resolver"),
     "--prometheus_metrics_port",
 }

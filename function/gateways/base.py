@@ -77,6 +77,7 @@ class Container:
         liveness: whether it still runs.
         readiness: whether it can be called.
         pause_seconds: how long it waits before SIGTERM.
+        grace_seconds: how long it may take to stop, the pause included.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Container:
     liveness: Probe
     readiness: Probe
     pause_seconds: int
+    grace_seconds: int
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,6 @@ class Plan:
         generated_key: where a master key is that was generated for the router.
         keys: the keys of users' Secrets that the models and the user's own variables take.
         own_keys: the keys of users' Secrets that the gateway itself needs, whatever it offers.
-        longest_call_seconds: how long a call may last, which a pod that stops waits for.
         metrics_path: where it answers with its metrics, if it has them.
         results: what the user should look at or know.
         called: what is called; None if no policy asks.
@@ -194,7 +195,6 @@ class Plan:
     generated_key: SecretKey
     keys: frozenset[SecretKey]
     own_keys: frozenset[SecretKey]
-    longest_call_seconds: int
     metrics_path: str
     results: tuple[Result, ...]
     called: Called | None = field(default=None, repr=False)

@@ -8,12 +8,6 @@ from function.call import Manifest
 from function.gateways.base import Container, Plan, Probe
 from function.resources.base import service_selector
 
-MAX_GRACE_SECONDS: Final = 600
-"""The longest grace period that is not asked for: what drains nodes ends what takes longer."""
-
-_MARGIN_SECONDS: Final = 20
-"""How much longer a pod that stops may take than its longest call."""
-
 _SCRATCH_SIZE: Final = "1Gi"
 """How much the gateway may write: the files of uploads that it passes on, several at once."""
 
@@ -41,7 +35,7 @@ def spec(plan: Plan) -> Manifest:
             **_user(plan.container),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "terminationGracePeriodSeconds": _grace_seconds(plan),
+        "terminationGracePeriodSeconds": plan.container.grace_seconds,
         **_spread(plan),
         "volumes": [
             {"name": "config", "configMap": {"name": names.config_map_of(plan.router.name)}},
@@ -56,13 +50,6 @@ def _user(container: Container) -> Manifest:
     """Whom the pods run as, unless the cluster assigns each of them a user and groups."""
     user = container.user
     return {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
-
-
-def _grace_seconds(plan: Plan) -> int:
-    """How long a pod that stops may take."""
-    asked = plan.router.spec.deployment.termination_grace_period_seconds
-    needed = plan.container.pause_seconds + plan.longest_call_seconds + _MARGIN_SECONDS
-    return min(needed, MAX_GRACE_SECONDS) if asked is None else asked
 
 
 def _spread(plan: Plan) -> Manifest:

@@ -7,8 +7,9 @@ the pod's environment and nothing of the tester's.
 
 Not imitated: the image's file system (mounts become folders of a temporary directory, and mount
 paths in arguments and environment are rewritten to it), security contexts, resource limits, network
-policies, init containers and sidecars, lifecycle hooks, restarts, the liveness probe's killing, the
-variables of Services, volumes of other kinds. Objects are found by name, whatever their namespace.
+policies, init containers and sidecars, lifecycle hooks (those are in rollout.py), restarts, the
+liveness probe's killing, the variables of Services, volumes of other kinds. Objects are found by
+name, whatever their namespace. LiteLLM's variable HOST stands for the pod's own network.
 A probe is tried more often than its period says, within the time that period and threshold give.
 """
 
@@ -34,6 +35,7 @@ Object: TypeAlias = Mapping[str, Any]
 
 _Probe: TypeAlias = Literal["startupProbe", "readinessProbe", "livenessProbe"]
 
+LOOPBACK = "127.0.0.1"
 _PAUSE = 0.1
 _VALIDATION_LIMIT = 120
 
@@ -55,8 +57,11 @@ class Pod:
         *,
         config_maps: Sequence[Object] = (),
         secrets: Sequence[Object] = (),
+        address: str = LOOPBACK,
     ) -> None:
+        """A pod on an address of this machine; several of one Deployment have several."""
         self._deployment, self._config_maps, self._secrets = deployment, config_maps, secrets
+        self.address = address
         self._spec: Object = _container_of(deployment)
         self._exit = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -80,7 +85,7 @@ class Pod:
                 self._process = subprocess.Popen(
                     run.argv,
                     cwd=run.cwd,
-                    env=run.process_env,
+                    env={"HOST": self.address, **run.process_env},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -109,7 +114,7 @@ class Pod:
     @property
     def url(self) -> str:
         """Where the gateway listens, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     @property
     def returncode(self) -> int | None:
@@ -132,7 +137,7 @@ class Pod:
         if isinstance(port, str):
             port = next(p["containerPort"] for p in self._spec["ports"] if p.get("name") == port)
         with contextlib.closing(
-            http.client.HTTPConnection("127.0.0.1", port, timeout=probe.get("timeoutSeconds", 1))
+            http.client.HTTPConnection(self.address, port, timeout=probe.get("timeoutSeconds", 1))
         ) as connection:
             try:
                 connection.request("GET", get.get("path", "/"))
@@ -174,6 +179,11 @@ class Pod:
                 raise NotReady(f"{kind} fails still after {after:.0f} s\n{self.log()}")
             time.sleep(_PAUSE)
 
+    def terminate(self) -> None:
+        """Sends the container SIGTERM if it still runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self, grace: float = 20) -> int | None:
         """Ends the container as the kubelet does: SIGTERM, and after `grace` seconds SIGKILL.
 
@@ -182,8 +192,7 @@ class Pod:
         """
         if self._process is None:
             return None
-        if self._process.poll() is None:
-            self._process.terminate()
+        self.terminate()
         try:
             self._process.wait(grace)
         except subprocess.TimeoutExpired:

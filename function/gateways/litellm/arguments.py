@@ -12,6 +12,7 @@ _PRINTS: Final = "it prints prompts and credentials to the log"
 _NO_GATEWAY: Final = "the gateway would not start"
 _MODELS: Final = "what is called is for spec.aiModels and spec.config to say"
 _SERVER: Final = "the gate is made for uvicorn, the server that LiteLLM starts by itself"
+_RESTARTS: Final = "LiteLLM refuses calls while it restarts"
 _PLAIN: Final = "the probes and the Service speak plain HTTP"
 
 REFUSED: Final[Mapping[str, str]] = {
@@ -33,6 +34,9 @@ REFUSED: Final[Mapping[str, str]] = {
             *("--add_function_to_prompt", "--request_timeout"),
         ),
         _MODELS,
+    ),
+    **dict.fromkeys(
+        ("--max_requests_before_restart", "--max_requests_before_restart_jitter"), _RESTARTS
     ),
     **dict.fromkeys(("--ssl_keyfile_path", "--ssl_certfile_path", "--ciphers"), _PLAIN),
 }

@@ -12,13 +12,18 @@ answers the startup probe's PROBE, and the pod never becomes ready.
 Two variables open more: GATE_OPEN_ROUTES, paths that are passed on as they come, and
 GATE_OPEN_PARAMETERS, names in bodies, queries and headers. Both are lists with commas; in both a
 `*` at the end stands for any rest.
+
+A pod that stops first drains: clients are told to close the connections that they keep. LiteLLM
+closes them without a word, and a call that is sent just then would be lost.
 """
 
 # LiteLLM's packages are in its own environment alone.
 # mypy: disable-error-code="import-not-found"
 
+import asyncio
 import json
 import os
+import signal
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeAlias
 
@@ -122,6 +127,13 @@ _OTHER_CONFIGURATIONS: Final = (
 Secret of which all keys become variables may bring them."""
 
 
+_DRAIN_SECONDS: Final = 6
+"""How long clients are told to close their connections before the server does so itself.
+
+OpenAI's library does not use a connection again that was idle for five seconds.
+"""
+
+
 def install() -> None:
     """Puts the gate in front of LiteLLM's app, all of its middleware included.
 
@@ -138,11 +150,34 @@ def install() -> None:
     inside = getattr(app, "middleware_stack", None)
     if not callable(inside):
         raise RuntimeError("The gate needs LiteLLM's app with its middleware built.")  # noqa: TRY004
-    app.middleware_stack = Gate(
+    gate = Gate(
         inside,
         open_routes=os.environ.get("GATE_OPEN_ROUTES", ""),
         open_parameters=os.environ.get("GATE_OPEN_PARAMETERS", ""),
     )
+    _drain_first(gate)
+    app.middleware_stack = gate
+
+
+def _drain_first(gate: "Gate") -> None:
+    """Drains for some seconds before a SIGTERM reaches the server."""
+    end = signal.getsignal(signal.SIGTERM)
+    state = getattr(getattr(end, "__self__", None), "server_state", None)
+    if not callable(end) or state is None:
+        return  # A server that handles signals in another way serves clients nonetheless.
+    loop = asyncio.get_running_loop()
+
+    async def drain(*signalled: Any) -> None:  # noqa: ANN401  # What a signal handler gets.
+        gate.drains = True
+        last = loop.time() + _DRAIN_SECONDS
+        while state.connections and loop.time() < last:  # noqa: ASYNC110  # No event tells it.
+            await asyncio.sleep(0.1)
+        end(*signalled)
+
+    def handle(*signalled: Any) -> None:  # noqa: ANN401
+        asyncio.run_coroutine_threadsafe(drain(*signalled), loop)
+
+    signal.signal(signal.SIGTERM, handle)
 
 
 class _Refused(Exception):  # noqa: N818  # It is an answer.
@@ -162,6 +197,8 @@ class Gate:
 
     def __init__(self, inside: _App, *, open_routes: str, open_parameters: str) -> None:
         """Takes the app that calls are passed on to, and the two lists of what else is open."""
+        self.drains = False
+        """Whether an answer is the last one on its connection."""
         self._inside = inside
         self._opens_route = _matcher(open_routes)
         self._opens_parameter = _matcher(open_parameters)
@@ -170,7 +207,9 @@ class Gate:
         """Answers one call, or passes it on."""
         if scope["type"] == "lifespan":
             await self._inside(scope, receive, send)
-        elif get_route_path(scope) == PROBE:
+            return
+        send = self._last(send)
+        if get_route_path(scope) == PROBE:
             await _answer(scope, send, 200, {"status": "ok"})
         else:
             try:
@@ -179,6 +218,17 @@ class Gate:
                 await _answer(scope, send, refusal.status, refusal.error)
             else:
                 await self._inside(scope, receive, send)
+
+    def _last(self, send: _Send) -> _Send:
+        """What an answer is sent with: while the gate drains, the client is told to close."""
+
+        async def last(message: _Message) -> None:
+            if self.drains and message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (b"connection", b"close")]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        return last
 
     async def _judged(self, scope: _Message, receive: _Receive) -> _Receive:
         """What the inner app reads the body of an allowed call from.

@@ -47,6 +47,16 @@ _PAUSE_SECONDS: Final = 10
 """Endpoints and load balancers need some seconds to learn that a pod is going, and LiteLLM closes
 its listener at once on SIGTERM: so the pod waits before that."""
 
+_CLOSING_SECONDS: Final = 10
+"""How much of the grace period is for more than finishing calls: at first, clients are told to
+close their connections; at last, LiteLLM sends off what it has logged."""
+
+_MARGIN_SECONDS: Final = 20
+"""How much longer a pod that stops may take after its pause than its longest call."""
+
+_MAX_GRACE_SECONDS: Final = 600
+"""The longest grace period that is not asked for: what drains nodes ends what takes longer."""
+
 # Health checks that need no key and call no model.
 _LIVELINESS: Final = "/health/liveliness"
 _READINESS: Final = "/health/readiness"
@@ -60,6 +70,10 @@ _GATE_HOOK: Final = "gate:install"
 
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
+    # Seconds. Whoever keeps idle connections must be the first to close them, or a call is lost
+    # that is sent just then: ingress controllers and load balancers do so after 60 seconds, Go's
+    # clients after 90, and LiteLLM would after 5.
+    "KEEPALIVE_TIMEOUT": "120",
     # Otherwise LiteLLM fetches its list of prices from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     # The gate lies beside the configuration. The digest rolls the pods when the gate changes.
@@ -78,6 +92,9 @@ _RESERVED: Final = {
     **dict.fromkeys(
         ("DEBUG", "DETAILED_DEBUG"),
         "with which LiteLLM prints prompts and credentials to the log: remove it",
+    ),
+    "MAX_REQUESTS_BEFORE_RESTART": (
+        "with which LiteLLM refuses calls while it restarts: remove it"
     ),
     **dict.fromkeys(
         ("CONFIG_FILE_PATH", "LITELLM_CONFIG_BUCKET_NAME", "STORE_MODEL_IN_DB"),
@@ -123,7 +140,6 @@ def plan(router: Router) -> Plan:
         generated_key=generated_key,
         keys=_model_keys(spec, entries_),
         own_keys=_own_keys(spec),
-        longest_call_seconds=router_settings.longest_call(spec),
         metrics_path=_METRICS,
         results=(*warnings.of(spec, entries_), *overridden, *unset),
         called=called.of(configuration, items_, spec) if router.platform.policies else None,
@@ -165,7 +181,15 @@ def _container(router: Router, env: list[Manifest]) -> Container:
         liveness=Probe(_LIVELINESS, period_seconds=10, failures=6),
         readiness=Probe(_READINESS, period_seconds=5, failures=3),
         pause_seconds=_PAUSE_SECONDS,
+        grace_seconds=_grace_seconds(router.spec),
     )
+
+
+def _grace_seconds(spec: Spec) -> int:
+    """How long a pod that stops may take."""
+    asked = spec.deployment.termination_grace_period_seconds
+    needed = _PAUSE_SECONDS + router_settings.longest_call(spec) + _MARGIN_SECONDS
+    return min(needed, _MAX_GRACE_SECONDS) if asked is None else asked
 
 
 def _environment(
@@ -174,6 +198,9 @@ def _environment(
     """The container's variables: the function's own by name, then the user's, which win."""
     spec = router.spec
     own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
+    # By default, LiteLLM cuts off what takes longer than half a minute.
+    finishing = _grace_seconds(spec) - _PAUSE_SECONDS - _CLOSING_SECONDS
+    own["GRACEFUL_SHUTDOWN_TIMEOUT"] = {"value": str(finishing)}
     own |= credentials.environment(entries.accesses_of(entries_))
     own |= outbound.environment(spec.outbound)
     # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
