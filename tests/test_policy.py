@@ -288,6 +288,18 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "host no rule can see: remove it",
     ),
     (
+        "a cache at a host that no one names",
+        HOSTS,
+        merged(litellm_settings={"cache_params": {"type": "s3", "s3_bucket_name": "b"}}),
+        "cache_params of litellm_settings of config.yaml sends calls to s3, whose host no rule",
+    ),
+    (
+        "a vault that gives variables other values",
+        HOSTS,
+        merged(general_settings={"key_management_system": "hashicorp_vault"}),
+        "key_management_system of general_settings of config.yaml sends calls to hashicorp_vault",
+    ),
+    (
         "a guardrail that learns of calls at a host of its own",
         HOSTS,
         merged(guardrails=[{"guardrail_name": "g", "litellm_params": {"guardrail": "lakera_v2"}}]),
@@ -511,6 +523,11 @@ ALLOWED: list[tuple[str, Manifest, Manifest]] = [
         "an image that is allowed beside rules on calls",
         {**ONLY_AZURE, "images": {"allowed": ["docker.io/litellm/*"]}},
         {"aiModels": [{**AZURE, "apiBase": BASE}], "deployment": {"image": "litellm/litellm:v1"}},
+    ),
+    (
+        "an official image, which is in Docker Hub's library",
+        {"images": {"allowed": ["docker.io/library/*"]}},
+        {"deployment": {"image": "litellm"}},
     ),
     (
         "as many as are allowed",

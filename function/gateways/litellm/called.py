@@ -24,6 +24,8 @@ _CALLS: Final = re.compile(r".*fallbacks?(_dict)?|model_list", re.IGNORECASE)
 _CALLBACKS: Final = re.compile(r".*callbacks?", re.IGNORECASE)
 _LOCAL: Final = (telemetry.PROMETHEUS, telemetry.OTEL)
 """Callbacks that send nothing by themselves: a collector's host is in a variable."""
+_CACHES: Final = ("local", "redis")
+"""The caches whose host is named, or that have none."""
 _FILE: Final = "config.yaml"
 _SECONDS: Final = ("timeout", "request_timeout", "stream_timeout")
 _ARN: Final = "arn:"
@@ -108,6 +110,12 @@ def _services(config: Manifest) -> Iterator[tuple[str, str]]:
             for name in given:
                 if name and name not in _LOCAL:
                     yield f"{key} of litellm_settings of {_FILE}", str(name)
+    kind = shapes.text_at(settings, "cache_params", "type")
+    if kind and kind not in _CACHES:
+        yield f"cache_params of litellm_settings of {_FILE}", kind
+    # Where the values of variables come from, whatever the pods' own are.
+    if keeper := shapes.text_at(config, "general_settings", "key_management_system"):
+        yield f"key_management_system of general_settings of {_FILE}", keeper
     for guardrail in shapes.objects_at(config, "guardrails"):
         yield f"guardrails of {_FILE}", shapes.text_at(guardrail, "guardrail_name")
 
