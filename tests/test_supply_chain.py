@@ -93,6 +93,12 @@ def test_permissions_are_given_job_by_job(name: str) -> None:
     assert [job for job, of in read["jobs"].items() if "permissions" not in of] == []
 
 
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_no_failure_is_lost_in_a_pipe(name: str) -> None:
+    """The shell that GitHub takes where none is named has no pipefail."""
+    assert workflow(WORKFLOWS[name])["defaults"]["run"]["shell"] == "bash"
+
+
 def writers(permission: str) -> dict[str, Manifest]:
     """The jobs of all workflows that have a permission to write."""
     return {
@@ -103,8 +109,8 @@ def writers(permission: str) -> dict[str, Manifest]:
     }
 
 
-def test_a_job_that_may_write_packages_runs_nothing_of_the_repository_or_the_internet() -> None:
-    """What it runs is in the workflow, on the runner, or in an action that a commit pins."""
+def test_a_job_that_may_write_packages_downloads_nothing_to_run() -> None:
+    """But actions that a commit pins, and the crane that another job builds of locked sources."""
     jobs = writers("packages")
     assert set(jobs) == {"release/push", "release/sign"}
     for job in jobs.values():
