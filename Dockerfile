@@ -1,7 +1,5 @@
-# syntax=docker/dockerfile:1
-
 # The same Debian as the image below: a venv holds links to its Python and code built for it.
-FROM debian:13-slim AS build
+FROM debian:13-slim@sha256:3a39a0592364683e6bab97937b72cad5a8fa6dcbbee90edb3bb48c7f8e94f258 AS build
 
 RUN apt-get update \
     && apt-get install --no-install-recommends --yes python3-venv \
@@ -29,7 +27,7 @@ RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
 # no time stamps to compare, nor to keep while the image is copied about.
 RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib
 
-FROM gcr.io/distroless/python3-debian13:nonroot AS image
+FROM gcr.io/distroless/python3-debian13:nonroot@sha256:f3d5ddc6c64a019fe520e7f005f2880be21e6afc461b10a3c15ef2e4edc71e33 AS image
 
 LABEL org.opencontainers.image.title="function-modelrouter" \
     org.opencontainers.image.description="A Crossplane composition function that turns a ModelRouter into a LiteLLM gateway on Kubernetes." \

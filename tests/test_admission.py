@@ -281,6 +281,16 @@ def test_the_role_is_applied_and_aggregated_to_crossplanes(apiserver: Client, pa
     assert applied["metadata"]["labels"] == {"rbac.crossplane.io/aggregate-to-crossplane": "true"}
 
 
+def test_the_verification_of_packages_is_applied(apiserver: Client) -> None:
+    """To Crossplane's own definition of an ImageConfig, so that no field is misspelt."""
+    crd = yaml.safe_load(tools.definition("pkg.crossplane.io_imageconfigs").read_text())
+    apiserver.install_crds([crd])
+    manifest = yaml.safe_load((EXAMPLES / "verify-packages.yaml").read_text())
+    applied = apiserver.apply(manifest, field_manager="kubectl")
+    assert applied["spec"]["verification"] == manifest["spec"]["verification"]
+    apiserver.uninstall_crds([crd])
+
+
 def test_the_input_of_the_function_is_a_valid_crd(apiserver: Client) -> None:
     (path,) = (ROOT / "package" / "function" / "input").iterdir()
     crd = yaml.safe_load(path.read_text())
