@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from function.gateways.litellm import providers
+from function.gateways.litellm.config import modules
 from function.offline import inputs, manifests, render
 from tests.support import json_schema, messages
 
@@ -91,8 +92,9 @@ def golden(example: Path) -> str:
     shown = rendered.documents(xr=True, results=True)
     for document in shown:
         if document["kind"] == "ConfigMap":
-            # The same for all; a change to it shows in the hash.
-            document["data"]["gate.py"] = "function/gateways/litellm/gate.py"
+            # The same for all; a change to one shows in its hash.
+            for name in modules():
+                document["data"][name] = f"function/gateways/litellm/{name}"
     return "".join(f"---\n{manifests.to_yaml(document)}" for document in shown)
 
 

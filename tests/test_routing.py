@@ -20,7 +20,7 @@ import yaml
 
 from function.api.routing import Strategy
 from function.call import Manifest
-from function.gateways.litellm.config import gate
+from function.gateways.litellm.config import modules
 from function.gateways.litellm.variables import MASTER_KEY
 from tests.generate import GOLDEN
 from tests.support import gateway as support
@@ -750,7 +750,7 @@ def test_the_example_goes_on_when_a_provider_fails() -> None:
             model["litellm_params"]["api_base"] = bases[provider]
         objects["ConfigMap"]["data"] = {
             "config.yaml": yaml.safe_dump(config),
-            "gate.py": gate(),  # The golden file only names it.
+            **modules(),  # The golden file only names them.
         }
         with Pod(
             objects["Deployment"],

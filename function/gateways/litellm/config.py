@@ -1,7 +1,7 @@
-"""LiteLLM's config.yaml, and the gate that lies beside it."""
+"""LiteLLM's config.yaml, and the modules that lie beside it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from operator import attrgetter
@@ -22,8 +22,9 @@ NAME: Final = "config.yaml"
 MAX_BYTES: Final = 1024 * 1024
 """The most that the API server accepts as the values of a ConfigMap together."""
 
-_GATE: Final = "gate.py"
-"""The module that stands before LiteLLM; it runs there, so nothing here imports it."""
+_MODULES: Final = ("gate.py", "silence.py")
+"""What stands before LiteLLM, and what watches its calls; they run there, so nothing here imports
+them."""
 
 _CACHE_SECONDS: Final = 300
 
@@ -45,7 +46,7 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
 
 
 def files(config: Manifest, items: Sequence[Item]) -> dict[str, str]:
-    """A configuration as YAML, and the gate, by the names of their files.
+    """A configuration as YAML, and the modules, by the names of their files.
 
     Args:
         config: the finished configuration.
@@ -54,7 +55,7 @@ def files(config: Manifest, items: Sequence[Item]) -> dict[str, str]:
     Raises:
         Refused: they do not fit into a ConfigMap.
     """
-    most = MAX_BYTES - len(gate().encode())
+    most = MAX_BYTES - sum(len(text.encode()) for text in modules().values())
     try:
         text = _text(config, items, most)
     except yaml_text.TooLongError:
@@ -63,7 +64,7 @@ def files(config: Manifest, items: Sequence[Item]) -> dict[str, str]:
             f"spec.aiModels and spec.config produce a config.yaml of more than the {most} bytes "
             "that the ConfigMap has room for: offer fewer models or use shorter values.",
         ) from None
-    return {NAME: text, _GATE: gate()}
+    return {NAME: text, **modules()}
 
 
 def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
@@ -89,9 +90,10 @@ def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
 
 
 @cache
-def gate() -> str:
-    """The gate, a module for LiteLLM's Python."""
-    return resources.files(__package__).joinpath(_GATE).read_text(encoding="utf-8")
+def modules() -> Mapping[str, str]:
+    """The modules for LiteLLM's Python, by the names of their files."""
+    folder = resources.files(__package__)
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in _MODULES}
 
 
 def digest(text: str) -> str:

@@ -53,10 +53,11 @@ _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
     # Otherwise LiteLLM fetches its list of prices from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    # The gate lies beside the configuration. The digest rolls the pods when the gate changes.
-    "LITELLM_WORKER_STARTUP_HOOKS": "gate:install",
+    # Two modules lie beside the configuration. The digests roll the pods when they change.
+    "LITELLM_WORKER_STARTUP_HOOKS": "gate:install,silence:install",
     "PYTHONPATH": _CONFIG_FOLDER,
-    "GATE_DIGEST": config.digest(config.gate()),
+    "GATE_DIGEST": config.digest(config.modules()["gate.py"]),
+    "SILENCE_DIGEST": config.digest(config.modules()["silence.py"]),
 }
 
 _RESERVED: Final = {
@@ -75,8 +76,8 @@ _RESERVED: Final = {
 
 
 def shared_texts() -> Sequence[str]:
-    """The gate."""
-    return (config.gate(),)
+    """The modules that lie beside the configuration."""
+    return tuple(config.modules().values())
 
 
 def plan(router: Router) -> Plan:
