@@ -69,8 +69,9 @@ def side() -> Iterator[Side]:
 
         for way in WAYS:
             for asked in ("plain", "streamed"):
-                offer_silent(f"half {asked} {way}", way, 1, timeoutSeconds=1)
-                offer_silent(f"most {asked} {way}", way, 2, timeoutSeconds=1)
+                offer_silent(f"half {asked} {way}", way, 1, timeoutSeconds=2)
+                offer_silent(f"most {asked} {way}", way, 2, timeoutSeconds=2)
+        offer("well", f"{well.url}/v1")
         offer_silent("patient", "black hole", 1)
         offer_silent("limited", "black hole", 1, timeoutSeconds=1, maxParallelRequests=9)
         offer("back", f"{ill.url}/v1", timeoutSeconds=1, weight=99)
@@ -78,8 +79,8 @@ def side() -> Iterator[Side]:
         offer("slow", f"{ill.url}/v1", f"{other.url}/v1")
         offer("none", f"{ill.url}/v1", f"{stalling.url}/v1", timeoutSeconds=1)
         offer("stalling", f"{stalling.url}/v1", f"{well.url}/v1", timeoutSeconds=1)
-        offer("embedding", f"{ill.url}/v1", weight=99, maxRetries=0)
-        offer("embedding", f"{well.url}/v1", maxRetries=0)
+        offer("standby", f"{ill.url}/v1", timeoutSeconds=1)
+        offer("standby", f"{well.url}/v1", standby=True)
         with support.gateway(aiModels=models) as side.gateway:
             yield side
 
@@ -99,8 +100,11 @@ def answered(side: Side) -> dict[str, list[bool]]:
             return [side.gateway.stream(model) == ANSWER for _ in range(CALLS)]
         return [side.gateway.chat(model)[0] == OK for _ in range(CALLS)]
 
+    # The first calls of a gateway take longer.
+    assert side.gateway.chats("well", 8, at_once=4) == {OK: 8}
+    assert side.gateway.stream("well") == ANSWER
     models = [model for model in side.heard if model.startswith(("half", "most"))]
-    with ThreadPoolExecutor(len(models)) as clients:
+    with ThreadPoolExecutor(18) as clients:
         return dict(zip(models, clients.map(calls, models), strict=True))
 
 
@@ -175,9 +179,8 @@ def test_streams_that_break_off_cost_the_others_none(side: Side) -> None:
     assert said[FIRST_FEW:] == [ANSWER] * (CALLS - FIRST_FEW)
 
 
-def test_a_deployment_that_fails_costs_no_client_an_embedding(side: Side) -> None:
-    side.ill.status = HTTPStatus.INTERNAL_SERVER_ERROR
-    body = {"model": "embedding", "input": "ping"}
-    key = side.gateway.key
-    assert [side.gateway.call("/v1/embeddings", body, key=key)[0] for _ in range(3)] == [OK] * 3
-    assert side.ill.asked > 0
+def test_a_standby_takes_over_for_one_that_hangs(side: Side) -> None:
+    side.ill.delay, before = 1000, prompts(side.ill)
+    assert side.gateway.chats("standby", CALLS) == {OK: CALLS}
+    assert prompts(side.ill) <= before + 1
+    assert side.is_set_aside("standby", within_seconds=20)

@@ -62,6 +62,9 @@ _CALL_SECONDS: Final = 600.0
 _GRACE_SECONDS: Final = 1.0
 """LiteLLM's own timeout comes first where it does."""
 
+_MOST_KNOWN: Final = 10000
+"""A ModelRouter has a tenth of that; LiteLLM makes up more where clients bring their own keys."""
+
 _NO_ANSWER: Final = "No deployment of the model has answered."
 
 _MODES: Final = {
@@ -227,6 +230,8 @@ class _Attempt:
         if left <= 0:
             watched.ask()
             left = watched.patience(self.streams)
+        # What is usual may be learned meanwhile.
+        left = min(left, _SHORTEST_PATIENCE)
         self._timer = asyncio.get_running_loop().call_later(left, self._look, watched)
 
 
@@ -376,7 +381,7 @@ _call: Final[ContextVar[_Call | None]] = ContextVar("call", default=None)
 _attempt: Final[ContextVar[_Attempt | None]] = ContextVar("attempt", default=None)
 _known: Final[dict[str, _Watched]] = {}
 _usuals: Final[dict[tuple[str, bool], _Usual]] = {}
-"""Of deployments, and of groups: as many as the configuration has."""
+"""Of deployments by their IDs, and of groups."""
 
 
 def install() -> None:
@@ -412,9 +417,7 @@ def _make_call(inside: _Method) -> _Method:
                 late = _timeout(watched)
                 await _log(late, kwargs)
                 raise late from error
-            if not hasattr(error, "failed_deployment_id"):
-                # By this the call goes on to another deployment. LiteLLM only says it for chats.
-                error.failed_deployment_id = watched.key  # type: ignore[attr-defined]
+            _mark(error, watched.key)
             raise
         else:
             if attempt.watched is not None and not _is_kept(answer):
@@ -466,10 +469,16 @@ def _begin(inside: _Method) -> _Method:
     """The method that checks limits right before a deployment is called."""
 
     async def async_routing_strategy_pre_call_checks(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        checked = await inside(*args, **kwargs)
+        deployment = kwargs.get("deployment")
+        try:
+            checked = await inside(*args, **kwargs)
+        except Exception as error:
+            if deployment is not None:
+                _mark(error, _key(deployment))
+            raise
         attempt = _attempt.get()
-        if attempt is not None and attempt.watched is None and "deployment" in kwargs:
-            attempt.begin(kwargs["deployment"])
+        if attempt is not None and attempt.watched is None and deployment is not None:
+            attempt.begin(deployment)
         return checked
 
     return async_routing_strategy_pre_call_checks
@@ -478,9 +487,10 @@ def _begin(inside: _Method) -> _Method:
 def _liveliest(deployments: list[_Deployment]) -> list[_Deployment]:
     """Those that answer; all, if none does.
 
-    One that is silent and not yet set aside has its calls taken over by its equals only.
+    One that no call of has ended yet has its calls taken over by its equals only.
     """
-    here = [d for d in deployments if not _watched(d).is_aside] or deployments
+    here = [d for d in deployments if not _watched(d).is_aside]
+    here = [d for d in here if not _watched(d).is_suspected] or here or deployments
     silent = [d for d in here if _watched(d).is_silent]
     for deployment in silent:
         _watched(deployment).ask()
@@ -508,7 +518,11 @@ def _watched(deployment: _Deployment) -> _Watched:
 
 
 def _of_key(key: str) -> _Watched:
-    return _known.setdefault(key, _Watched(key)) if key not in _known else _known[key]
+    if key not in _known:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = _Watched(key)
+    return _known[key]
 
 
 def _any_answers(keys: Iterable[str]) -> bool:
@@ -575,10 +589,19 @@ def _timeout(watched: _Watched) -> Exception:
         model=params.get("model", ""),
         llm_provider=params.get("custom_llm_provider") or "",
     )
-    error.failed_deployment_id = watched.key  # type: ignore[attr-defined]
+    _mark(error, watched.key)
     with contextlib.suppress(KeyError, TypeError, ValueError):
         error.num_retries = int(params["num_retries"])  # type: ignore[attr-defined]
     return error
+
+
+def _mark(error: Exception, key: str) -> None:
+    """Says whose error it is: by that the call goes on to another deployment.
+
+    LiteLLM says so of chats, and not of embeddings, text completions, images and speech.
+    """
+    if not hasattr(error, "failed_deployment_id"):
+        error.failed_deployment_id = key  # type: ignore[attr-defined]
 
 
 async def _log(error: Exception, arguments: Mapping[str, Any]) -> None:
