@@ -155,11 +155,13 @@ class _Attempt:
         limit = self._own_limit or _limit(deployment)
         if isinstance(limit, int | float):
             self._limit = limit + _GRACE_SECONDS
+        limit = self._limit
         if watched.is_aside and _any_answers(self.group - {watched.key}):
             # The others did answer this call, if only with an error: it may well be the call's.
-            self._limit = _QUESTION_SECONDS
-        if self._limit is not None:
-            self.scope.reschedule(self.started + self._limit)
+            patience = max(watched.patience(self.streams), _QUESTION_SECONDS)
+            limit = min(patience, math.inf if limit is None else limit)
+        if limit is not None:
+            self.scope.reschedule(self.started + limit)
         if self.has_company:
             self._look(watched)
 
@@ -179,24 +181,29 @@ class _Attempt:
             self.watched.answered(self, well=False)
 
     def flow(self, stream: Any) -> None:  # noqa: ANN401
-        """Its stream has begun, and is watched until it ends."""
+        """Its stream has begun, and is watched whenever the client waits for the next part."""
         parts = getattr(stream, "_async_generator", None)
         if self.watched is not None and self.has_company and parts is not None:
-            self.flows, self.choice = True, frozenset()
             stream._async_generator = self._parts(self.watched, parts)  # noqa: SLF001
 
     async def _parts(
         self, watched: "_Watched", parts: AsyncGenerator[Any, None]
     ) -> AsyncGenerator[Any, None]:
+        self.flows, self.choice = True, frozenset()
+        waiting = watched.calls(self.streams)
+        self._look(watched)
         try:
             while True:
+                self.started = asyncio.get_running_loop().time()
+                waiting[self] = None
                 try:
                     async with asyncio.timeout(self._limit):
                         part = await anext(parts)
                 except StopAsyncIteration:
                     return
+                finally:
+                    waiting.pop(self)
                 watched.hear()
-                self.started = watched.heard
                 yield part
         except TimeoutError as error:
             watched.failed(self)
@@ -228,7 +235,8 @@ class _Attempt:
     def _look(self, watched: "_Watched") -> None:
         left = watched.silent_from(self) - asyncio.get_running_loop().time()
         if left <= 0:
-            watched.ask()
+            if self in watched.calls(self.streams):
+                watched.ask()
             left = watched.patience(self.streams)
         # What is usual may be learned meanwhile.
         left = min(left, _SHORTEST_PATIENCE)
@@ -306,7 +314,7 @@ class _Watched:
         self.is_suspected = False
         if self.is_aside:
             self.is_aside = False
-            verbose_proxy_logger.warning("%s answers again.", self)
+            verbose_proxy_logger.warning("%s is called again.", self)
 
     async def _ask(self) -> None:
         pauses = iter(_PAUSES)
@@ -425,8 +433,7 @@ def _make_call(inside: _Method) -> _Method:
                 attempt.flow(answer)
             return answer
         finally:
-            if not attempt.flows:
-                attempt.end()
+            attempt.end()
             _attempt.reset(token)
 
     return make_call
