@@ -19,7 +19,7 @@ Kept answers and manifests may hold a generated master key: nothing of them is e
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -35,7 +35,7 @@ of a thousand."""
 
 # What Python takes, as `tracemalloc` counts it; a test compares.
 _ANSWER_BYTES: Final = 500
-_PLAN_BYTES: Final = 57_000
+_PLAN_BYTES: Final = 82_000
 _ENTRY_BYTES: Final = 4_300
 _BYTES_PER_BYTE: Final = 9
 """How many bytes a byte of the request becomes, most of them in small objects."""
@@ -77,10 +77,12 @@ class Kept:
 
     def keep_answer(self, digest: bytes, answer: bytes) -> None:
         """Keeps the answer to a request with this digest."""
-        shared = next((text for text in self._texts if text in answer), b"")
-        parts = answer.split(shared) if shared else [answer]
+        parts = [answer]
+        for text in self._texts:
+            parts = [piece for part in parts for piece in _around(text, part)]
+        own = sum(len(part) for part in parts if not any(part is text for text in self._texts))
         with self._lock:
-            _put(self._answers, digest, _Answer(shared, tuple(parts)))
+            _put(self._answers, digest, _Answer(tuple(parts), own))
 
     def plan(self, request: Request) -> Plan | None:
         """The plan of a request's router, if it is kept and what it was made from is the same."""
@@ -107,14 +109,15 @@ class Kept:
 
 @dataclass(frozen=True, repr=False)
 class _Answer:
-    """An answer without the text that many share, which stood between its parts."""
+    """An answer in parts, of which the texts that many share are one copy for all."""
 
-    shared: bytes
     parts: tuple[bytes, ...]
+    own: int
+    """How many bytes of it no other answer shares."""
 
     @property
     def whole(self) -> bytes:
-        return self.shared.join(self.parts)
+        return b"".join(self.parts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,7 +131,19 @@ class _Planned:
 
 
 def _size_of_answer(answer: _Answer) -> int:
-    return _ANSWER_BYTES + sum(map(len, answer.parts))
+    return _ANSWER_BYTES + answer.own
+
+
+def _around(text: bytes, part: bytes) -> Iterator[bytes]:
+    """A part of an answer, cut around a text, for which the text's own object stands."""
+    if text not in part or part is text:
+        yield part
+        return
+    first, *rest = part.split(text)
+    yield first
+    for piece in rest:
+        yield text
+        yield piece
 
 
 def _size_of_plan(planned: _Planned) -> int:

@@ -403,6 +403,16 @@ def test_what_is_kept_is_counted_as_python_counts_it(spec: Manifest) -> None:
     assert 0.9 * (after - before) <= counted <= 3 * (after - before)
 
 
+def test_texts_that_answers_share_are_kept_and_counted_once() -> None:
+    one, other = "a" * 5000, "b" * 5000
+    kept = Kept(10_000, [one, other])
+    answers = {bytes([i]): f"{i}{one}x{other}{one}y".encode() for i in range(5)}
+    for digest, answer in answers.items():
+        kept.keep_answer(digest, answer)
+    assert {digest: kept.answer(digest) for digest in answers} == answers
+    assert kept.size < len(one)
+
+
 def test_no_more_is_kept_than_may_be() -> None:
     most = 1_000_000
     runner = fn.FunctionRunner(most)

@@ -20,7 +20,7 @@ import yaml
 
 from function.api.routing import Strategy
 from function.call import Manifest
-from function.gateways.litellm.config import gate
+from function.gateways.litellm.config import modules
 from function.gateways.litellm.variables import MASTER_KEY
 from tests.generate import GOLDEN
 from tests.support import gateway as support
@@ -124,6 +124,10 @@ def plain(up: Providers) -> Iterator[Gateway]:
         entry("even", up.other),
         entry("standby", up.failing),
         entry("standby", up.healthy, standby=True),
+        entry("embedding", up.failing, weight=99, maxRetries=0),
+        entry("embedding", up.healthy, weight=1),
+        entry("rpm embedding", up.healthy, rpm=3, weight=99),
+        entry("rpm embedding", up.other, weight=1),
         entry("idle", up.failing, maxRetries=0),
         entry("idle", up.healthy, weight=0),
         entry("rpm", up.healthy, rpm=3),
@@ -239,6 +243,18 @@ def test_a_stream_that_halts_for_too_long_breaks_off(plain: Gateway, up: Provide
     begin = time.monotonic()
     assert plain.stream("patience") == ANSWER[: len(ANSWER) // 2]
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("model", ["embedding", "rpm embedding"])
+def test_a_deployment_that_fails_or_is_at_its_limit_costs_no_client_an_embedding(
+    plain: Gateway, up: Providers, model: str
+) -> None:
+    within_a_minute()
+    before = up.healthy.asked + up.other.asked
+    body = {"model": model, "input": "ping"}
+    answered = [plain.call("/v1/embeddings", body, key=plain.key)[0] for _ in range(6)]
+    assert answered == [OK] * 6
+    assert up.healthy.asked + up.other.asked == before + 6
 
 
 def test_seven_of_eight_that_fail_cost_no_client_a_call(plain: Gateway, up: Providers) -> None:
@@ -750,7 +766,7 @@ def test_the_example_goes_on_when_a_provider_fails() -> None:
             model["litellm_params"]["api_base"] = bases[provider]
         objects["ConfigMap"]["data"] = {
             "config.yaml": yaml.safe_dump(config),
-            "gate.py": gate(),  # The golden file only names it.
+            **modules(),  # The golden file only names them.
         }
         with Pod(
             objects["Deployment"],

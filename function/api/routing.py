@@ -14,6 +14,9 @@ from function.api.validation import Block, Model, Rule, refuse
 from function.text import shorten
 
 DEFAULT_TIMEOUT_SECONDS: Final = 600
+"""As long as the clients of OpenAI and Anthropic wait. It does not end the wait for a deployment
+that hangs, which is found out long before if others of its group answer: it is how long a call may
+take, and with less, calls would fail that succeed."""
 DEFAULT_RETRIES: Final = 2
 
 _SHOWN: Final = re.compile(r"[-._:/@A-Za-z0-9]+( [-._:/@A-Za-z0-9]+)*")

@@ -1,4 +1,4 @@
-"""LiteLLM's config.yaml, and the gate that lies beside it."""
+"""LiteLLM's config.yaml, and the modules that lie beside it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,11 @@ NAME: Final = "config.yaml"
 MAX_BYTES: Final = 1024 * 1024
 """The most that the API server accepts as the values of a ConfigMap together."""
 
-_GATE: Final = "gate.py"
-"""The module that stands before LiteLLM; it runs there, so nothing here imports it."""
+_MODULES: Final = ("gate.py", "silence.py")
+"""What stands before LiteLLM, and what watches its calls; they run there, so nothing here imports
+them."""
 _SPANS: Final = "spans.py"
-"""The same of the one that cleans what is traced."""
+"""The same of what cleans what is traced."""
 
 _CACHE_SECONDS: Final = 300
 
@@ -58,10 +59,8 @@ def files(config: Manifest, items: Sequence[Item], *, traced: bool = False) -> d
     Raises:
         Refused: they do not fit into a ConfigMap.
     """
-    modules: Mapping[str, str] = {_GATE: gate()}
-    if traced:
-        modules = {**modules, _SPANS: spans()}
-    most = MAX_BYTES - sum(len(module.encode()) for module in modules.values())
+    beside = modules(traced=traced)
+    most = MAX_BYTES - sum(len(module.encode()) for module in beside.values())
     try:
         text = _text(config, items, most)
     except yaml_text.TooLongError:
@@ -70,7 +69,7 @@ def files(config: Manifest, items: Sequence[Item], *, traced: bool = False) -> d
             f"spec.aiModels and spec.config produce a config.yaml of more than the {most} bytes "
             "that the ConfigMap has room for: offer fewer models or use shorter values.",
         ) from None
-    return {NAME: text, **modules}
+    return {NAME: text, **beside}
 
 
 def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
@@ -96,15 +95,15 @@ def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
 
 
 @cache
-def gate() -> str:
-    """The gate, a module for LiteLLM's Python."""
-    return resources.files(__package__).joinpath(_GATE).read_text(encoding="utf-8")
+def modules(*, traced: bool = False) -> Mapping[str, str]:
+    """The modules for LiteLLM's Python, by the names of their files.
 
-
-@cache
-def spans() -> str:
-    """What cleans the spans, a module for LiteLLM's Python."""
-    return resources.files(__package__).joinpath(_SPANS).read_text(encoding="utf-8")
+    Args:
+        traced: whether there are spans to be cleaned.
+    """
+    folder = resources.files(__package__)
+    names_ = (*_MODULES, _SPANS) if traced else _MODULES
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names_}
 
 
 def digest(text: str) -> str:

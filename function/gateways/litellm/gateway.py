@@ -66,8 +66,6 @@ _GATE: Final = "/gate"
 _METRICS: Final = "/metrics/"
 """Without the slash, LiteLLM answers with a redirect."""
 
-_GATE_HOOK: Final = "gate:install"
-
 _SETTINGS: Final = {
     "HOME": _SCRATCH,  # The one writable folder on a read-only root.
     # Seconds. Whoever keeps idle connections must be the first to close them, or a call is lost
@@ -76,17 +74,16 @@ _SETTINGS: Final = {
     "KEEPALIVE_TIMEOUT": "120",
     # Otherwise LiteLLM fetches its list of prices from the internet at start.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    # The gate lies beside the configuration. The digest rolls the pods when the gate changes.
-    "LITELLM_WORKER_STARTUP_HOOKS": _GATE_HOOK,
-    "PYTHONPATH": _CONFIG_FOLDER,
-    "GATE_DIGEST": config.digest(config.gate()),
+    "PYTHONPATH": _CONFIG_FOLDER,  # Where the modules lie beside the configuration.
 }
+
+_HOOKS: Final = "LITELLM_WORKER_STARTUP_HOOKS"
 
 _RESERVED: Final = {
     variables.MASTER_KEY: (
         "which the status would not show: name the key's Secret in spec.auth.masterKeySecretRef"
     ),
-    "LITELLM_WORKER_STARTUP_HOOKS": "without which the gate does not start: remove it",
+    _HOOKS: "without which the gate does not start: remove it",
     "PYTHONPATH": "without which the gate does not start: remove it",
     # They stand for --debug and --detailed_debug.
     **dict.fromkeys(
@@ -107,7 +104,7 @@ _RESERVED: Final = {
 
 def shared_texts() -> Sequence[str]:
     """The modules that lie beside the configurations."""
-    return (config.gate(), config.spans())
+    return tuple(config.modules(traced=True).values())
 
 
 def plan(router: Router) -> Plan:
@@ -197,7 +194,8 @@ def _environment(
 ) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
     spec = router.spec
-    own: dict[str, Manifest] = {name: {"value": value} for name, value in _SETTINGS.items()}
+    settings = {**_SETTINGS, **_hooks(spec)}
+    own: dict[str, Manifest] = {name: {"value": value} for name, value in settings.items()}
     # By default, LiteLLM cuts off what takes longer than half a minute.
     finishing = _grace_seconds(spec) - _PAUSE_SECONDS - _CLOSING_SECONDS
     own["GRACEFUL_SHUTDOWN_TIMEOUT"] = {"value": str(finishing)}
@@ -224,12 +222,20 @@ def _telemetry(router: Router) -> dict[str, Manifest]:
     own: dict[str, Manifest] = {
         name: {"value": value} for name, value in telemetry.environment(router).items()
     }
-    if (tracing := switched_on(spec.tracing)) is not None:
-        own["LITELLM_WORKER_STARTUP_HOOKS"] = {"value": f"{_GATE_HOOK},spans:install"}
-        own["SPANS_DIGEST"] = {"value": config.digest(config.spans())}
-        if (ref := tracing.headers_secret_ref) is not None:
-            own[variables.TRACING_HEADERS] = credentials.optional_key(SecretKey(ref.name, ref.key))
+    tracing = switched_on(spec.tracing)
+    if tracing is not None and (ref := tracing.headers_secret_ref) is not None:
+        own[variables.TRACING_HEADERS] = credentials.optional_key(SecretKey(ref.name, ref.key))
     return own
+
+
+def _hooks(spec: Spec) -> dict[str, str]:
+    """The variables by which LiteLLM starts the modules; a digest of each rolls the pods."""
+    modules = config.modules(traced=switched_on(spec.tracing) is not None)
+    stems = {name.removesuffix(".py"): text for name, text in modules.items()}
+    return {
+        _HOOKS: ",".join(f"{stem}:install" for stem in stems),
+        **{f"{stem.upper()}_DIGEST": config.digest(text) for stem, text in stems.items()},
+    }
 
 
 def _offers(entries_: Sequence[Entry]) -> dict[str, tuple[Target, ...]]:

@@ -7,6 +7,9 @@ made after a running proxy needed it; tests/test_routing.py shows them at work:
   a call moves on to the other deployments of its group, each once (weighted failover). None of them
   cools down: a few failures in a busy, healthy group would be enough to take all of them out at
   once, and clients would get 429 for that time. Cooldowns are there for those who ask for them.
+- A deployment that takes calls and does not answer is not for settings to find out: LiteLLM's
+  cooldowns begin with the first timeout, and its background health checks call every model all the
+  time. silence.py does it, beside the gate.
 - The other strategies have no such failover. There a deployment cools down after its first failure,
   and a group is its own first fallback: asked again, LiteLLM picks among the deployments that are
   not cooling down. If two fail at the same time, a call may still be lost before both are out.

@@ -15,7 +15,7 @@ from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 
 from tests.benchmark.peers.serving import serve
 
-_GATE: Final = Path(__file__).parents[3] / "function" / "gateways" / "litellm" / "gate.py"
+_MODULES: Final = Path(__file__).parents[3] / "function" / "gateways" / "litellm"
 _SECRET: Final = "litellm-secrets"
 _PARAMS: Final = {"weight": "weight", "rpm": "rpm", "tpm": "tpm", "timeoutSeconds": "timeout"}
 _GROUP: Final = "gateway.agentic-layer.ai"
@@ -25,8 +25,11 @@ class Naive(grpcv1.FunctionRunnerServiceServicer):
     """Composes a ConfigMap, a Deployment, a Secret and a Service."""
 
     def __init__(self) -> None:
-        """Reads the file that the gateway gets beside its configuration."""
-        self.gate = _GATE.read_text(encoding="utf-8")
+        """Reads the files that the gateway gets beside its configuration."""
+        self.modules = {
+            name: (_MODULES / name).read_text(encoding="utf-8")
+            for name in ("gate.py", "silence.py")
+        }
 
     async def RunFunction(
         self, req: fnv1.RunFunctionRequest, _: object
@@ -46,7 +49,7 @@ class Naive(grpcv1.FunctionRunnerServiceServicer):
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         labels = {"app": name, "app.kubernetes.io/managed-by": "crossplane"}
         key = observed.get("masterKey", {}).get("data") or {"key": secrets.token_urlsafe(32)}
-        files = {"config.yaml": text, "gate.py": self.gate}
+        files = {"config.yaml": text, **self.modules}
         wanted = {
             "configMap": {"apiVersion": "v1", "kind": "ConfigMap", "data": files},
             "masterKey": {"apiVersion": "v1", "kind": "Secret", "data": key},
