@@ -444,7 +444,7 @@ def test_a_bad_input_of_the_composition_is_refused(settings: Manifest, sentence:
 
 def test_a_config_above_what_a_config_map_holds_is_refused() -> None:
     models = [
-        {"name": f"openai/{i:04}" + "n" * 240, "apiBase": f"https://h/{'b' * 700}"}
+        {"name": f"openai/{i:04}" + "n" * 240, "apiBase": f"https://h/{'b' * 500}"}
         for i in range(1000)
     ]
     reason, sentence = refusal_of(World(router(aiModels=models)).reconcile())

@@ -42,6 +42,11 @@ _QUANTITY = re.compile(
 WHOLE: Final = re.compile(r"[0-9]+([kMGTPE]|[KMGTPE]i|[eE][0-9]{1,2})?")
 """A quantity without a fraction."""
 
+_NO_ADDRESS: Final = "an IP address must be of the form 10.0.0.1 or 2001:db8::1"
+_OCTET: Final = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4: Final = rf"{_OCTET}(\.{_OCTET}){{3}}"
+IPV6: Final = "[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+"""An address as a pattern, which of the second kind says only what it is made of."""
 _CONTROL: Final = re.compile(
     "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f\\ufeff\\ufffe\\uffff]"
 )
@@ -103,7 +108,7 @@ def _address(value: str) -> str:
         address = ipaddress.ip_address(value)
         if "%" not in value and getattr(address, "ipv4_mapped", None) is None:
             return value
-    raise refuse("an IP address must be of the form 10.0.0.1 or 2001:db8::1")
+    raise refuse(_NO_ADDRESS)
 
 
 PRINTABLE: Final = AfterValidator(_printable)
@@ -195,7 +200,7 @@ ResourceName = Annotated[
 ]
 Quantity = Annotated[int | str, PlainValidator(_quantity), WithJsonSchema({"x-quantity": True})]
 Quantities = Annotated[
-    dict[ResourceName, Quantity], Field(max_length=16), BeforeValidator(without_nulls)
+    dict[ResourceName, Quantity], Field(max_length=8), BeforeValidator(without_nulls)
 ]
 OpenObject = Annotated[dict[str, Any], Field(max_length=64)]
 """An object with any content, passed on unchanged: nulls and the types of numbers are kept."""
@@ -240,7 +245,12 @@ Word = Annotated[
 Line = Annotated[
     str, Field(max_length=256), Rule(r"[ -~]*", "a value must be printable ASCII on one line")
 ]
-Address = Annotated[str, Field(min_length=2, max_length=45), AfterValidator(_address)]
+Address = Annotated[
+    str,
+    Field(min_length=2, max_length=45),
+    Rule(rf"({IPV4}|{IPV6})", _NO_ADDRESS),
+    AfterValidator(_address),
+]
 DomainName = Annotated[
     str,
     Field(min_length=1, max_length=253),

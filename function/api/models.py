@@ -87,7 +87,7 @@ class AIModel(Model):
         ]
         | None
     ) = None
-    api_base: Annotated[str, Field(min_length=1, max_length=768)] | None = None
+    api_base: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     api_version: (
         Annotated[
             str,

@@ -7,21 +7,25 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
+from function.api.fields import IPV4, IPV6
 from function.api.scheduling import LabelSelector
-from function.api.validation import Block, Model, refuse
+from function.api.validation import Block, Model, Rule, refuse
 
 _MOST: Final = 16
 """How many peers there may be, and exceptions in each."""
 
-_CIDR: Final = re.compile(r"[0-9A-Fa-f:.]+/(0|[1-9][0-9]{0,2})")
-
+_RANGE: Final = rf"({IPV4}/(3[0-2]|[12]?[0-9])|{IPV6}/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))"
+_NO_RANGE: Final = (
+    "a range of IP addresses must be of the form 10.0.0.0/8 or 2001:db8::/32, with no bits set after "
+    "its prefix"
+)
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _network(value: str) -> _Network | None:
     """The IP addresses that a text in CIDR notation means; None if it is none."""
-    if _CIDR.fullmatch(value):
+    if re.fullmatch(_RANGE, value):
         with suppress(ValueError):
             network = ipaddress.ip_network(value)
             if getattr(network.network_address, "ipv4_mapped", None) is None:
@@ -41,14 +45,16 @@ def _is_smaller(part: _Network, whole: _Network) -> bool:
 def _cidr(value: str) -> str:
     """Rejects what is no range of IP addresses, or one in a form that Kubernetes warns of."""
     if _network(value) is None:
-        raise refuse(
-            "a range of IP addresses must be of the form 10.0.0.0/8 or 2001:db8::/32, with no bits "
-            "set after its prefix"
-        )
+        raise refuse(_NO_RANGE)
     return value
 
 
-Cidr = Annotated[str, Field(min_length=4, max_length=49), AfterValidator(_cidr)]
+Cidr = Annotated[
+    str,
+    Field(min_length=4, max_length=49),
+    Rule(_RANGE, _NO_RANGE),
+    AfterValidator(_cidr),
+]
 
 
 class IpBlock(Model):
