@@ -16,8 +16,8 @@ _MOST: Final = 16
 
 _RANGE: Final = rf"({IPV4}/(3[0-2]|[12]?[0-9])|{IPV6}/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))"
 _NO_RANGE: Final = (
-    "a range of IP addresses must be of the form 10.0.0.0/8 or 2001:db8::/32, with no bits set after "
-    "its prefix"
+    "a range of IP addresses must be of the form 10.0.0.0/8 or 2001:db8::/32, with no bits set "
+    "after its prefix"
 )
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
