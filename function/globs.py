@@ -1,50 +1,65 @@
 """Patterns in which a `*` stands for any text, and what they say of other patterns.
 
 Both the names that patterns are held against and the patterns themselves may have a `*`: a name
-with one stands for many. Letters match whatever their case.
+with one stands for many. The case of letters does not matter. No name makes a comparison take
+longer than its length: names are a team's, and there may be thousands.
 """
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 
-STAR = "*"
+STAR: Final = "*"
 
 
 def match(patterns: Iterable[str], name: str) -> bool:
     """Whether one of the patterns matches all that a name stands for."""
-    return any(_compiled(pattern).fullmatch(name) for pattern in patterns)
+    folded = name.casefold()
+    return any(_covers(_parts(pattern), folded) for pattern in patterns)
 
 
 def meet(patterns: Iterable[str], name: str) -> str | None:
     """The first of the patterns that matches something that a name stands for."""
-    return next((pattern for pattern in patterns if _meet(pattern, name)), None)
+    folded = name.casefold()
+    parts = tuple(folded.split(STAR))
+    return next((pattern for pattern in patterns if _meet(_parts(pattern), parts, folded)), None)
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # A `*` of the name is text here, and only a `*` of the pattern can take it: so whatever it
-    # stands for is matched as well.
-    parts = re.sub(r"\*+", STAR, pattern).split(STAR)
-    return re.compile(".*".join(map(re.escape, parts)), re.DOTALL | re.IGNORECASE)
+def _parts(pattern: str) -> tuple[str, ...]:
+    """What is before, between and after the stars."""
+    return tuple(pattern.casefold().split(STAR))
 
 
-def _meet(one: str, other: str) -> bool:
-    """Whether there is a text that both match."""
-    if STAR not in other:
-        return _compiled(one).fullmatch(other) is not None
-    one, other = one.casefold(), other.casefold()
-    # Whether the rests from i and j meet, for all j, from the last i to the first.
-    after = [set(rest) <= {STAR} for rest in (other[j:] for j in range(len(other) + 1))]
-    for char in reversed(one):
-        now = [False] * (len(other) + 1)
-        now[-1] = char == STAR and after[-1]
-        for j in range(len(other) - 1, -1, -1):
-            if char == STAR:
-                now[j] = after[j] or now[j + 1]
-            elif other[j] == STAR:
-                now[j] = now[j + 1] or after[j]
-            else:
-                now[j] = char == other[j] and after[j + 1]
-        after = now
-    return after[0]
+def _covers(parts: tuple[str, ...], name: str) -> bool:
+    """Whether a pattern matches a text.
+
+    A `*` in it is text like any other, which only a `*` of the pattern can take: so whatever it
+    stands for is matched as well.
+    """
+    first, *others = parts
+    if not others:
+        return name == first
+    *middle, last = others
+    at, end = len(first), len(name) - len(last)
+    if at > end or not (name.startswith(first) and name.endswith(last)):
+        return False
+    for part in middle:
+        if (found := name.find(part, at, end)) < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _meet(one: tuple[str, ...], other: tuple[str, ...], name: str) -> bool:
+    """Whether there is a text that two patterns match; the second is given as a name as well."""
+    if len(other) == 1:
+        return _covers(one, name)
+    if len(one) == 1:
+        return _covers(other, one[0])
+    # Both take any text in their midst, so only their ends can be at odds.
+    return _begin_alike(one[0], other[0]) and _begin_alike(one[-1][::-1], other[-1][::-1])
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)

@@ -1,9 +1,13 @@
 """No way round a platform team's policy: it is applied to what is finally composed."""
 
 import copy
+import itertools
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from function import globs, names
 from function.call import Manifest, Request, Response
@@ -717,3 +721,18 @@ def test_a_pattern_is_compared_with_all_that_a_name_stands_for(
 ) -> None:
     assert globs.match([pattern], name) is all_of_it
     assert (globs.meet([pattern], name) is not None) is some_of_it
+
+
+SMALL = st.text("ab*", max_size=4)
+TEXTS = ["".join(letters) for n in range(9) for letters in itertools.product("ab", repeat=n)]
+"""All that can tell two patterns of that size apart."""
+
+
+@given(SMALL, SMALL)
+def test_patterns_are_compared_as_all_that_they_match_would_be(one: str, other: str) -> None:
+    ones, others = (
+        {text for text in TEXTS if re.fullmatch(pattern.replace("*", ".*"), text)}
+        for pattern in (one, other)
+    )
+    assert (globs.meet([one], other) is not None) == bool(ones & others)
+    assert not globs.match([one], other) or others <= ones
