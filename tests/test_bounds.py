@@ -189,10 +189,11 @@ def test_a_response_that_crossplane_could_not_take_is_refused() -> None:
 
 
 def test_the_largest_response_is_far_from_what_crossplane_takes() -> None:
-    text = "x" * 700
+    text = "x" * 200
     spec = {
         "aiModels": [
-            {"name": f"openai/{i}", "apiBase": f"https://h/{text}{i}"} for i in range(1000)
+            {"name": f"openai/{text}{i}", "apiBase": f"https://h/{text * 2}{i}"}
+            for i in range(1000)
         ],
         "deployment": {"env": [{"name": f"V{i}", "value": "x" * 4000} for i in range(120)]},
     }

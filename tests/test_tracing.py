@@ -69,7 +69,7 @@ def test_traces_go_to_the_endpoint_under_the_routers_name() -> None:
     assert said["OTEL_EXPORTER_OTLP_ENDPOINT"] == ENDPOINT
     assert said["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
     assert said["OTEL_SERVICE_NAME"] == "gw"
-    assert said["LITELLM_WORKER_STARTUP_HOOKS"] == "gate:install,spans:install"
+    assert said["LITELLM_WORKER_STARTUP_HOOKS"] == "gate:install,silence:install,spans:install"
     assert "def install()" in files["spans.py"]
     assert not {"OTEL_EXPORTER_OTLP_HEADERS", "SPANS_HOLD_CONTENT"} & said.keys()
 
