@@ -1,0 +1,64 @@
+"""The way through the gate to the tools of MCP servers.
+
+It passes on one route, LiteLLM's MCP endpoint for all servers together, and on it nothing by which
+a client would choose what a server is shown, or which servers it is told of: no header that begins
+with `x-mcp-`, none of LiteLLM's own but those that the gate lets through, no parameter in the query
+that is not open, and no second credential beside the gateway's key, which LiteLLM may take for one
+that is meant for a server. LiteLLM asks for the key with each message.
+
+Like the gate, this file is no module of the function: it lies beside config.yaml of a router that
+has MCP servers, and LiteLLM calls `install` before it reads its configuration.
+"""
+
+# LiteLLM's packages, and the gate as a module by itself, are in LiteLLM's container alone. The two
+# files are of one version, so this one may look inside the other.
+# mypy: disable-error-code="import-not-found"
+# ruff: noqa: SLF001
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+import gate
+from starlette._utils import get_route_path
+
+_Message: TypeAlias = MutableMapping[str, Any]
+_Receive: TypeAlias = Callable[[], Awaitable[_Message]]
+
+_ROUTE: Final = "/mcp"
+_METHODS: Final = frozenset({"POST", "GET", "DELETE"})
+"""A message, the stream of what the server says by itself, and the end of a session."""
+_SERVERS: Final = "x-mcp-"
+_KEYS: Final = frozenset({"authorization", "x-litellm-api-key"})
+
+
+def install() -> None:
+    """Has the gate pass on what is allowed here."""
+    closed = gate.Gate._judged
+
+    async def judged(door: Any, scope: _Message, receive: _Receive) -> _Receive:  # noqa: ANN401
+        if get_route_path(scope) != _ROUTE or scope.get("method") not in _METHODS:
+            passed: _Receive = await closed(door, scope, receive)
+            return passed
+        door._check_names(scope)
+        _check(scope, door._opens_parameter)
+        return receive
+
+    gate.Gate._judged = judged
+
+
+def _check(scope: _Message, opens: Callable[[str], bool]) -> None:
+    """Checks the headers of a message."""
+    names = [name.decode("latin-1").lower() for name, _ in scope["headers"]]
+    for name in names:
+        if name.startswith(_SERVERS) and not opens(name):
+            raise gate._Refused(
+                400,
+                f"{name[:100]} is not open on this gateway, which alone chooses the MCP servers "
+                "and what they are shown; GATE_OPEN_PARAMETERS in its environment opens others.",
+            )
+    if len([name for name in names if name in _KEYS]) > 1:
+        raise gate._Refused(
+            400,
+            "Only one of Authorization and x-litellm-api-key may be sent to this gateway's MCP "
+            "endpoint: it alone chooses what MCP servers are shown.",
+        )
