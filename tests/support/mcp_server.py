@@ -4,7 +4,7 @@
 
 It runs in LiteLLM's own Python, where the SDK is. It speaks streamable HTTP at /mcp and SSE at
 /sse, lets in who has the header with the value if one is given, and answers /calls with what it
-was sent.
+was sent and which tools were called.
 """
 
 # mypy: disable-error-code="import-not-found,untyped-decorator"
@@ -27,13 +27,21 @@ calls: list[dict[str, Any]] = []
 @server.tool()
 def add(a: int, b: int) -> int:
     """Adds two numbers."""
+    calls.append({"called": "add"})
     return a + b
+
+
+@server.tool()
+def subtract(a: int, b: int) -> int:
+    """Subtracts one number from another."""
+    calls.append({"called": "subtract"})
+    return a - b
 
 
 @server.tool()
 def erase(what: str) -> str:
     """Erases something."""
-    calls.append({"erased": what})
+    calls.append({"called": "erase"})
     return f"erased {what}"
 
 

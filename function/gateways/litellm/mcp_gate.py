@@ -1,10 +1,9 @@
 """The way through the gate to the tools of MCP servers.
 
-It passes on one route, LiteLLM's MCP endpoint for all servers together, and on it nothing by which
-a client would choose what a server is shown, or which servers it is told of: no header that begins
-with `x-mcp-`, none of LiteLLM's own but those that the gate lets through, no parameter in the query
-that is not open, and no second credential beside the gateway's key, which LiteLLM may take for one
-that is meant for a server. LiteLLM asks for the key with each message.
+It passes on one route, LiteLLM's MCP endpoint for all servers together, and on it no header that
+begins with `x-mcp-`: with these, a client would put a credential of its own in the place of the one
+that a server is shown, and choose among the servers. What the gate asks of headers and queries of
+other calls holds here too. LiteLLM wants the key with each message, also in a session.
 
 Like the gate, this file is no module of the function: it lies beside config.yaml of a router that
 has MCP servers, and LiteLLM calls `install` before it reads its configuration.
@@ -28,7 +27,6 @@ _ROUTE: Final = "/mcp"
 _METHODS: Final = frozenset({"POST", "GET", "DELETE"})
 """A message, the stream of what the server says by itself, and the end of a session."""
 _SERVERS: Final = "x-mcp-"
-_KEYS: Final = frozenset({"authorization", "x-litellm-api-key"})
 
 
 def install() -> None:
@@ -48,17 +46,10 @@ def install() -> None:
 
 def _check(scope: _Message, opens: Callable[[str], bool]) -> None:
     """Checks the headers of a message."""
-    names = [name.decode("latin-1").lower() for name, _ in scope["headers"]]
-    for name in names:
+    for name in (name.decode("latin-1").lower() for name, _ in scope["headers"]):
         if name.startswith(_SERVERS) and not opens(name):
             raise gate._Refused(
                 400,
                 f"{name[:100]} is not open on this gateway, which alone chooses the MCP servers "
                 "and what they are shown; GATE_OPEN_PARAMETERS in its environment opens others.",
             )
-    if len([name for name in names if name in _KEYS]) > 1:
-        raise gate._Refused(
-            400,
-            "Only one of Authorization and x-litellm-api-key may be sent to this gateway's MCP "
-            "endpoint: it alone chooses what MCP servers are shown.",
-        )
