@@ -125,7 +125,7 @@ class McpServer(Model):
     auth: McpAuth | None = None
     headers: Annotated[
         list[McpHeader],
-        Field(max_length=16),
+        Field(max_length=8),
         AfterValidator(_distinct_headers),
     ] = []
 
