@@ -357,6 +357,12 @@ def test_a_session_does_not_stand_for_the_key(running: Running) -> None:
     assert running.post(headers=session)[0] == HTTPStatus.UNAUTHORIZED
 
 
+def test_no_stream_is_held_open_by_clients(running: Running) -> None:
+    """A pod that stops would wait for it; the protocol lets a server do without."""
+    status, _ = running.gateway.text("/mcp", {"Accept": "text/event-stream", **running.key})
+    assert status == HTTPStatus.METHOD_NOT_ALLOWED
+
+
 @pytest.mark.parametrize(
     ("header", "becomes"),
     [

@@ -24,8 +24,11 @@ _Message: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[_Message]]
 
 _ROUTE: Final = "/mcp"
-_METHODS: Final = frozenset({"POST", "GET", "DELETE"})
-"""A message, the stream of what the server says by itself, and the end of a session."""
+_METHODS: Final = frozenset({"POST", "DELETE"})
+"""A message, and the end of a session."""
+_STREAM: Final = "GET"
+"""The stream of what a server says by itself, which the protocol lets a server refuse with 405. A
+client keeps it open, and a pod that stops would wait for it until the end of its grace period."""
 _SERVERS: Final = "x-mcp-"
 
 
@@ -34,7 +37,10 @@ def install() -> None:
     closed = gate.Gate._judged
 
     async def judged(door: Any, scope: _Message, receive: _Receive) -> _Receive:  # noqa: ANN401
-        if get_route_path(scope) != _ROUTE or scope.get("method") not in _METHODS:
+        path, method = get_route_path(scope), scope.get("method")
+        if path == _ROUTE and method == _STREAM:
+            raise gate._Refused(405, "MCP servers say nothing by themselves on this gateway.")
+        if path != _ROUTE or method not in _METHODS:
             passed: _Receive = await closed(door, scope, receive)
             return passed
         door._check_names(scope)
