@@ -48,6 +48,7 @@ RECIPES = (
 """The examples that are recipes for a provider or a task; each is called on a proxy that runs."""
 ROUTERS = (
     *("modelrouter", "enterprise", "resilient", "self-hosted", "two-accounts", "claim"),
+    "mcp",
     *RECIPES,
 )
 """The examples that are ModelRouters; each renders to a golden file."""
@@ -104,7 +105,7 @@ def golden(example: Path) -> str:
     for document in shown:
         if document["kind"] == "ConfigMap":
             # The same for all; a change to one shows in its hash.
-            for name in modules(traced=True).keys() & document["data"].keys():
+            for name in modules(traced=True, tools=True).keys() & document["data"].keys():
                 document["data"][name] = f"function/gateways/litellm/{name}"
     return "".join(f"---\n{manifests.to_yaml(document)}" for document in shown)
 

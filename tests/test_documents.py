@@ -327,7 +327,7 @@ def test_what_aliases_stand_for_is_written_out(read: Reader) -> None:
 def test_litellm_reads_what_is_configured(found: Manifest) -> None:
     params = {**found, "model": "openai/a"}
     items = [Item({"model_name": "a", "litellm_params": params, "model_info": found})]
-    text = config.files({**found, "model_list": []}, items)["config.yaml"]
+    text = config.files({**found, "model_list": []}, items, config.modules())["config.yaml"]
     assert same(yaml.safe_load(text), {**found, "model_list": [items[0].manifest]})
 
 

@@ -31,6 +31,19 @@ def based(base: str) -> Manifest:
     return merged(model_list=[model("azure/a", "azure/a", api_base=base)])
 
 
+MCP_SERVERS = [
+    {
+        "name": "one",
+        "url": "https://one.example.com/mcp",
+        "auth": {"bearerSecretRef": {"name": "s", "key": "k"}},
+    },
+    {
+        "name": "two",
+        "url": "https://two.example.com/mcp",
+        "headers": [{"name": "X-T", "valueSecretRef": {"name": "s", "key": "h"}}],
+    },
+]
+
 EXPOSED: list[tuple[str, Manifest, str]] = [
     (
         "another provider's entry refers to a key",
@@ -164,6 +177,68 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
             **merged(litellm_settings={"user": "os.environ/OTEL_EXPORTER_OTLP_HEADERS"}),
         },
         "/litellm_settings/user must not refer to OTEL_EXPORTER_OTLP_HEADERS",
+    ),
+    *(
+        (
+            f"what an MCP server is shown, {where}",
+            {"mcpServers": MCP_SERVERS, **merged(**patch)},
+            f"/{path} must not refer to {variable}, which is the gateway's own",
+        )
+        for where, variable, path, patch in (
+            (
+                "as a setting",
+                "MCP.s_k",
+                "litellm_settings/user",
+                {"litellm_settings": {"user": "os.environ/MCP.s_k"}},
+            ),
+            (
+                "in a header of its own server",
+                "MCP.s_k",
+                "mcp_servers/one/static_headers/X-A",
+                {"mcp_servers": {"one": {"static_headers": {"X-A": "os.environ/MCP.s_k"}}}},
+            ),
+            (
+                "by another server",
+                "MCP.s_k",
+                "mcp_servers/two/authentication_token",
+                {"mcp_servers": {"two": {"authentication_token": "os.environ/MCP.s_k"}}},
+            ),
+            (
+                "in the URL of its own server",
+                "MCP.s_k",
+                "mcp_servers/one/url",
+                {"mcp_servers": {"one": {"url": "https://h/os.environ/MCP.s_k"}}},
+            ),
+            (
+                "by a server that is merged",
+                "text.MCP.s_h",
+                "mcp_servers/mine/static_headers/X-A",
+                {
+                    "mcp_servers": {
+                        "mine": {
+                            "url": "https://h",
+                            "static_headers": {"X-A": "os.environ/text.MCP.s_h"},
+                        }
+                    }
+                },
+            ),
+        )
+    ),
+    (
+        "what an MCP server is shown, as a provider's key",
+        {
+            "mcpServers": MCP_SERVERS,
+            "aiModels": [{**OPENAI, "parameters": {"api_key": "os.environ/MCP.s_k"}}],
+        },
+        "/model_list/0/litellm_params/api_key must not refer to MCP.s_k",
+    ),
+    (
+        "what an MCP server is shown, set by the configuration",
+        {
+            "mcpServers": MCP_SERVERS,
+            **merged(environment_variables={"MCP.s_k": "os.environ/MINE"}),
+        },
+        "/environment_variables/MCP.s_k must not be set",
     ),
     (
         "a key back under a name that every provider reads",

@@ -70,6 +70,8 @@ CHOICES: dict[str, str] = {
     "10Gi": "20Gi",
     "50%": "60%",
     "GRPC": "HTTP",
+    "SSE": "HTTP",
+    "HTTP": "SSE",
     "JSON": "Text",
     "Info": "Error",
     "*.example.com": "*.example.org",

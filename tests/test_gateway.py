@@ -208,7 +208,11 @@ def test_starts_without_the_providers_secret_and_waits_for_the_master_keys() -> 
         assert pod.stop() == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("example", [name for name in ROUTERS if name not in RECIPES])
+# With an MCP server in the file, LiteLLM's check never ends; test_mcp starts one.
+CHECKED = [name for name in ROUTERS if name not in (*RECIPES, "mcp")]
+
+
+@pytest.mark.parametrize("example", CHECKED)
 def test_litellm_takes_every_model_of_the_examples(example: str) -> None:
     """It drops a model that it does not know without a word; only this counts them.
 

@@ -154,6 +154,12 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "choose another host, or ask the platform team (policy.hosts.allowed).",
     ),
     (
+        "an MCP server's host",
+        HOSTS,
+        {"aiModels": [AZURE], "mcpServers": [{"name": "docs", "url": f"{EVIL}/mcp"}]},
+        "mcp_servers/docs/url of config.yaml names evil.example.com, which is not allowed",
+    ),
+    (
         "a host that only begins like an allowed one",
         {"hosts": {"allowed": ["openai.azure.com"]}},
         {"aiModels": [{**AZURE, "apiBase": "https://openai.azure.com.evil.example.com"}]},

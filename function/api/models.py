@@ -53,6 +53,27 @@ _FIELDS: Final = {
 """The field, under its name in the API, by each such parameter."""
 
 
+def check_url(url: str, field: str, *, secret: str, example: str) -> None:
+    """Rejects what is not a URL or has a credential in it, without repeating any of it.
+
+    Args:
+        url: what is given.
+        field: in which field.
+        secret: where credentials belong instead.
+        example: a URL as it should be.
+    """
+    if _CREDENTIALS_IN_URL.match(url):
+        raise refuse(
+            f"{field} must not contain a user name or password: put credentials in {secret}"
+        )
+    if holds_credential(url):
+        raise refuse(f"{field} must not contain a key: put it in {secret}")
+    if not _URL.fullmatch(url):
+        raise refuse(
+            f"{field} must be a URL such as {example}, with http or https, a host, and no spaces"
+        )
+
+
 _STATED: Final = dict[frozenset[str], frozenset[str]]()
 """The combinations of parameters that entries state, of which one copy each is enough."""
 
@@ -161,21 +182,12 @@ class AIModel(Model):
         """Rejects a base that is not a URL or has a key in it, without repeating any of it."""
         if self.api_base is None:
             return
-        if _CREDENTIALS_IN_URL.match(self.api_base):
-            raise refuse(
-                "apiBase must not contain a user name or password: put credentials in the "
-                "Secret named by spec.credentials.secretRef"
-            )
-        if holds_credential(self.api_base):
-            raise refuse(
-                "apiBase must not contain a key: put it in the Secret named by "
-                "spec.credentials.secretRef"
-            )
-        if not _URL.fullmatch(self.api_base):
-            raise refuse(
-                "apiBase must be a URL such as https://llm.example.com/v1, with http or https, a "
-                "host, and no spaces"
-            )
+        check_url(
+            self.api_base,
+            "apiBase",
+            secret="the Secret named by spec.credentials.secretRef",  # noqa: S106  # Which it is.
+            example="https://llm.example.com/v1",
+        )
 
     @cached_property
     def provider(self) -> str:

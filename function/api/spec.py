@@ -25,6 +25,7 @@ from function.api.autoscaling import Autoscaling
 from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
 from function.api.logging import Logging
+from function.api.mcp import McpServers
 from function.api.metadata import CommonMetadata, Metadata
 from function.api.metrics import Metrics
 from function.api.models import AIModel, distinct, served
@@ -64,6 +65,7 @@ class Spec(Model):
         AfterValidator(served),
     ]
     credentials: Credentials = Credentials()
+    mcp_servers: McpServers = []
     auth: Auth = Auth()
     routing: Routing = Routing()
     redis: Redis | None = None

@@ -272,6 +272,33 @@ _tracing = st.fixed_dictionaries(
         "captureContent": st.booleans(),
     },
 )
+_tools = st.lists(st.sampled_from(["search", "read.page", "a-b"]), min_size=1, max_size=3)
+_mcp_header: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"name": st.sampled_from(["X-Team", "x_b"]), "value": _word}
+) | st.fixed_dictionaries({"name": st.just("X-Token"), "valueSecretRef": _key_of})
+_mcp_server: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["docs", "files_2", "a"]),
+        "url": st.sampled_from(["https://mcp.example.com/mcp", "http://[::1]:8080"]),
+    },
+    optional={
+        "transport": st.sampled_from(["HTTP", "SSE"]),
+        "auth": st.sampled_from(["bearerSecretRef", "apiKeySecretRef"]).flatmap(
+            lambda kind: st.fixed_dictionaries({kind: _key_of})
+        ),
+        "headers": st.lists(_mcp_header, max_size=3, unique_by=lambda header: str(header["name"])),
+    },
+)
+_mcp_tools: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({"allowedTools": _tools}),
+    st.fixed_dictionaries({"disallowedTools": _tools}),
+    st.just({}),
+)
+_mcp_servers = st.lists(
+    st.builds(lambda server, tools: {**server, **tools}, _mcp_server, _mcp_tools),
+    max_size=3,
+    unique_by=lambda server: str(server["name"]),
+)
 _logging = st.fixed_dictionaries(
     {},
     optional={
@@ -291,6 +318,7 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "podDisruptionBudget": _budget,
         "commonMetadata": _metadata,
         "podMetadata": _metadata,
+        "mcpServers": _mcp_servers,
         "routing": _routing,
         "redis": _redis,
         "cache": _cache,

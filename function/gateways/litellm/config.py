@@ -12,7 +12,7 @@ from function.api import Spec
 from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.litellm import router_settings, telemetry, variables, yaml_text
+from function.gateways.litellm import mcp, router_settings, telemetry, variables, yaml_text
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.items import MODEL_LIST, Item
 from function.gateways.litellm.variables import reference
@@ -27,6 +27,9 @@ _MODULES: Final = ("gate.py", "silence.py")
 them."""
 _SPANS: Final = "spans.py"
 """The same of what cleans what is traced."""
+
+_MCP_GATE: Final = "mcp_gate.py"
+"""The same of what lets clients through to MCP servers."""
 
 _CACHE_SECONDS: Final = 300
 
@@ -44,22 +47,25 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
         MODEL_LIST: [item.manifest for item in items],
         "litellm_settings": _litellm_settings(spec) | telemetry.settings(spec, len(items)),
         "router_settings": router_settings.generate(spec, groups_of(entries)),
-        "general_settings": {"master_key": reference(variables.MASTER_KEY)},
+        "general_settings": {
+            "master_key": reference(variables.MASTER_KEY),
+            **mcp.settings(spec),
+        },
+        **mcp.section(spec),
     }
 
 
-def files(config: Manifest, items: Sequence[Item], *, traced: bool = False) -> dict[str, str]:
+def files(config: Manifest, items: Sequence[Item], beside: Mapping[str, str]) -> dict[str, str]:
     """A configuration as YAML, and the modules beside it, by the names of their files.
 
     Args:
         config: the finished configuration.
         items: the items of its `model_list`.
-        traced: whether there are spans to be cleaned.
+        beside: the modules.
 
     Raises:
         Refused: they do not fit into a ConfigMap.
     """
-    beside = modules(traced=traced)
     most = MAX_BYTES - sum(len(module.encode()) for module in beside.values())
     try:
         text = _text(config, items, most)
@@ -94,15 +100,21 @@ def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
     return whole
 
 
+def modules_of(spec: Spec) -> Mapping[str, str]:
+    """The modules for the LiteLLM of a router, by the names of their files."""
+    return modules(traced=switched_on(spec.tracing) is not None, tools=bool(spec.mcp_servers))
+
+
 @cache
-def modules(*, traced: bool = False) -> Mapping[str, str]:
+def modules(*, traced: bool = False, tools: bool = False) -> Mapping[str, str]:
     """The modules for LiteLLM's Python, by the names of their files.
 
     Args:
         traced: whether there are spans to be cleaned.
+        tools: whether there are MCP servers.
     """
     folder = resources.files(__package__)
-    names_ = (*_MODULES, _SPANS) if traced else _MODULES
+    names_ = (*_MODULES, *([_SPANS] if traced else []), *([_MCP_GATE] if tools else []))
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names_}
 
 

@@ -158,7 +158,12 @@ def own_name(name: str) -> str:
     return name.removeprefix(_TEXT).partition(".")[0]
 
 
-def _private(variable: str, key: SecretKey) -> str:
+def text_name(name: str) -> str:
+    """The name of a variable's copy that is never empty."""
+    return f"{_TEXT}{name}"
+
+
+def private_name(variable: str, key: SecretKey) -> str:
     """A name that nothing reads, for one of LiteLLM's variables and the key that it holds."""
     other_key = "" if key.key == variable else f"_{key.key}"
     return f"{variable}.{key.secret}{other_key}"
@@ -285,15 +290,15 @@ def _access(entry: _Entry, public: Container[str], given: Mapping[str, bool]) ->
         if variable in given or param in stated:
             continue
         key = source.key(variable)
-        name = variable if variable in public else _private(variable, key)
+        name = variable if variable in public else private_name(variable, key)
         if param == "api_base" and provider.needs_base:
             if param in params:
                 continue
             # LiteLLM does not read the variable on every kind of call, and without a base it would
             # choose one: so a base is always a parameter, and an unset variable still a text.
             variables[name] = key
-            copies[f"{_TEXT}{name}"] = name
-            params[param] = reference(f"{_TEXT}{name}")
+            copies[text_name(name)] = name
+            params[param] = reference(text_name(name))
         elif variable in public:
             variables[name] = key
             if param == "api_key" and (provider.needs_base or "api_base" in stated):

@@ -17,6 +17,7 @@ from function.gateways.litellm import (
     entries,
     exposure,
     items,
+    mcp,
     outbound,
     overrides,
     router_settings,
@@ -104,7 +105,7 @@ _RESERVED: Final = {
 
 def shared_texts() -> Sequence[str]:
     """The modules that lie beside the configurations."""
-    return tuple(config.modules(traced=True).values())
+    return tuple(config.modules(traced=True, tools=True).values())
 
 
 def plan(router: Router) -> Plan:
@@ -123,8 +124,7 @@ def plan(router: Router) -> Plan:
     configuration, overridden = overrides.apply(generated, spec.config)
     items_ = items.of(configuration[items.MODEL_LIST], (entry.item for entry in entries_))
     unset = exposure.check(configuration, items_, spec, entries_)
-    traced = switched_on(spec.tracing) is not None
-    files = config.files(configuration, items_, traced=traced)
+    files = config.files(configuration, items_, config.modules_of(spec))
     generated_key = SecretKey(names.generated_key_of(router.name), variables.MASTER_KEY)
     ref = spec.auth.master_key_secret_ref
     master_key = generated_key if ref is None else SecretKey(ref.name, ref.key)
@@ -201,6 +201,7 @@ def _environment(
     own["GRACEFUL_SHUTDOWN_TIMEOUT"] = {"value": str(finishing)}
     own |= credentials.environment(entries.accesses_of(entries_))
     own |= outbound.environment(spec.outbound)
+    own |= mcp.environment(spec)
     # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
     # more clearly than one that crashes.
     own[variables.MASTER_KEY] = {
@@ -230,7 +231,7 @@ def _telemetry(router: Router) -> dict[str, Manifest]:
 
 def _hooks(spec: Spec) -> dict[str, str]:
     """The variables by which LiteLLM starts the modules; a digest of each rolls the pods."""
-    modules = config.modules(traced=switched_on(spec.tracing) is not None)
+    modules = config.modules_of(spec)
     stems = {name.removesuffix(".py"): text for name, text in modules.items()}
     return {
         _HOOKS: ",".join(f"{stem}:install" for stem in stems),
@@ -259,7 +260,8 @@ def _own_keys(spec: Spec) -> frozenset[SecretKey]:
         None if proxy is None else proxy.url_secret_ref,
         None if tracing is None else tracing.headers_secret_ref,
     ]
-    return frozenset(SecretKey(ref.name, ref.key) for ref in refs if ref is not None)
+    own = frozenset(SecretKey(ref.name, ref.key) for ref in refs if ref is not None)
+    return own.union(mcp.keys(spec))
 
 
 def _model_keys(spec: Spec, entries_: Sequence[Entry]) -> frozenset[SecretKey]:

@@ -14,7 +14,7 @@ from function.api.models import NUMBERS
 from function.api.routing import Config
 from function.call import Manifest, Result
 from function.errors import Refused
-from function.gateways.litellm import known_keys, providers
+from function.gateways.litellm import known_keys, mcp, providers
 from function.gateways.litellm.items import MODEL_LIST
 from function.gateways.litellm.known_keys import MAX_GUESSES
 from function.text import first, shorten
@@ -132,6 +132,18 @@ def _check_sections(config: Mapping[str, Any]) -> None:
             "/general_settings/master_key", "must be set: LiteLLM does not start without it"
         )
     _check_routing(config.get("router_settings", {}))
+    _check_servers(config.get(mcp.SECTION, {}))
+
+
+def _check_servers(servers: object) -> None:
+    """Rejects MCP servers with which LiteLLM does not start."""
+    if not isinstance(servers, dict):
+        raise _broken(f"/{mcp.SECTION}", "must be an object")
+    for name, server in servers.items():
+        if "-" in name or not isinstance(server, dict):
+            raise _broken(
+                f"/{mcp.SECTION}/{shorten(name)}", "must be an object, with no '-' in its name"
+            )
 
 
 def _check_routing(settings: Mapping[str, Any]) -> None:
