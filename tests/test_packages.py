@@ -322,7 +322,16 @@ def test_the_models_take_what_the_definition_takes(definition: Manifest) -> None
     ours = Spec.model_json_schema(by_alias=True)
     wanted = of_definition(definition["properties"]["spec"])
     drop_bounds_of_sources(wanted)
-    assert of_model(ours, ours["$defs"]) == wanted
+    models = of_model(ours, ours["$defs"])
+    servers = models["properties"]["mcpServers"]["items"]["properties"]
+    header = servers["headers"]["items"]["properties"]
+    for field in (
+        *(servers[name]["items"] for name in ("allowedTools", "disallowedTools")),
+        *(header["value"], *header["valueSecretRef"]["properties"].values()),
+    ):
+        # CEL could not afford them all on the oldest Kubernetes.
+        del field["rule"], field["sentence"]
+    assert models == wanted
 
 
 def drop_bounds_of_sources(spec: Manifest) -> None:
