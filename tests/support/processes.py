@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PORTS = range(10_000, 30_000)
-"""Below those that Linux gives to outgoing connections: none comes to have one of these."""
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+PORTS = range(10_000 + 5_000 * _WORKER, 15_000 + 5_000 * _WORKER)
+"""Below those that Linux gives to outgoing connections: none comes to have one of these. Each
+worker of a test run has its own, since a proxy takes seconds to listen on the port that it gets.
+"""
 _given: set[int] = set()
 
 
