@@ -3,17 +3,19 @@
 import copy
 import itertools
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from function import globs, names
+from function.api.policy import OptionalKind
 from function.call import Manifest, Request, Response
 from function.compose import compose
 from function.kept import Kept
 from function.policy.hosts import hosts_in
+from function.resources import KINDS
 from tests.support.world import World, router, secret
 
 OPENAI = {"name": "openai/gpt-4o"}
@@ -296,6 +298,41 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         merged(litellm_settings={"success_callback": ["langfuse"]}),
         "success_callback of litellm_settings of config.yaml sends calls to langfuse, whose "
         "host no rule can see: remove it",
+    ),
+    (
+        "a host among the nodes of a cache",
+        HOSTS,
+        merged(litellm_settings={"cache_params": {"sentinel_nodes": [["evil.example.com", 1]]}}),
+        "litellm_settings/cache_params/sentinel_nodes/0/0 of config.yaml names evil.example.com",
+    ),
+    (
+        "a proxy that another container's variable of the same name would hide",
+        {**HOSTS, "fields": {"unseen": ["patches.deployment"]}},
+        {
+            **env(HTTPS_PROXY="http://evil.example.com"),
+            "patches": {
+                "deployment": {
+                    "merge": {
+                        "spec": {
+                            "template": {
+                                "spec": {
+                                    "initContainers": [
+                                        {
+                                            "name": "a",
+                                            "image": "a",
+                                            "env": [
+                                                {"name": "HTTPS_PROXY", "value": "http://a.ml.svc"}
+                                            ],
+                                        }
+                                    ]
+                                }
+                            }
+                        }
+                    }
+                }
+            },
+        },
+        "the variable HTTPS_PROXY of the pods names evil.example.com",
     ),
     (
         "a cache at a host that no one names",
@@ -732,6 +769,11 @@ def test_a_pattern_is_compared_with_all_that_a_name_stands_for(
 SMALL = st.text("ab*", max_size=4)
 TEXTS = ["".join(letters) for n in range(9) for letters in itertools.product("ab", repeat=n)]
 """All that can tell two patterns of that size apart."""
+
+
+def test_every_kind_that_is_composed_on_request_can_be_denied() -> None:
+    always = {"ConfigMap", "Deployment", "Secret", "Service"}
+    assert {*get_args(OptionalKind)} == {kind.kind for kind in KINDS.values()} - always
 
 
 @given(SMALL, SMALL)

@@ -5,14 +5,15 @@ is compared, and never repeated.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from function import shapes
 from function.api.policy import Patterns, Policy
 from function.call import Manifest
-from function.gateways.base import Host, Plan, SecretKey
+from function.gateways.base import Called, Host, Plan, SecretKey
 from function.observed import Observed
+from function.policy import pods
 from function.policy.violation import Violation
 from function.text import shorten
 
@@ -32,34 +33,25 @@ def violations(
     """The hosts that may not be called, and those that cannot be known."""
     if policy.hosts is None or (called := plan.called) is None:
         return
-    judge = _Judge(policy.hosts, _environment(manifests), observed)
-    named = {name for host in called.hosts for name in judge.copied(host.variable)}
+    judges = [
+        (shapes.text_at(container, "name"), _Judge(policy.hosts, _variables(container), observed))
+        for container in pods.containers(manifests)
+    ]
+    own = next(judge for name, judge in judges if name == plan.container.name)
+    named = {name for host in called.hosts for name in own.copied(host.variable)}
     for host in called.hosts:
-        yield from judge.of_variable(host) if host.variable else judge.of_text(host, host.text)
+        yield from own.of_variable(host) if host.variable else own.of_text(host, host.text)
     for where, name in called.services if policy.hosts.allowed is not None else ():
         what = f"sends calls to {shorten(name)}, whose host no rule can see: remove it"
         yield Violation(f"{_RULE}.allowed", where, what)
-    for name, variable in judge.env.items():
-        if name in named:
-            continue
-        where = f"the variable {shorten(name)} of the pods"
-        text = shapes.text_at(variable, "value")
-        if called.is_host(name):
-            yield from judge.of_variable(Host(where, variable=name))
-        elif _AUTHORITY.search(text):
-            yield from judge.of_text(Host(where), text)
+    for _, judge in judges:
+        yield from judge.of_all(called, named if judge is own else ())
 
 
-def _environment(manifests: list[Manifest]) -> dict[str, Mapping[str, Any]]:
-    """The variables of all containers of the pods."""
-    pods = [shapes.object_at(manifest, "spec", "template", "spec") for manifest in manifests]
-    lists = [(pod, kind) for pod in pods for kind in ("containers", "initContainers")]
-    containers = [one for pod, kind in lists for one in shapes.objects_at(pod, kind)]
-    return {
-        shapes.text_at(variable, "name"): variable
-        for container in containers
-        for variable in shapes.objects_at(container, "env")
-    }
+def _variables(container: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The variables of a container, by name: each container has its own."""
+    variables = shapes.objects_at(container, "env")
+    return {shapes.text_at(variable, "name"): variable for variable in variables}
 
 
 class _Judge(NamedTuple):
@@ -67,13 +59,25 @@ class _Judge(NamedTuple):
 
     Attributes:
         choice: what is allowed.
-        env: the variables of the pods, by name.
+        env: the variables of a container, by name.
         observed: the Secrets.
     """
 
     choice: Patterns
     env: Mapping[str, Mapping[str, Any]]
     observed: Observed
+
+    def of_all(self, called: Called, judged: Container[str]) -> Iterator[Violation]:
+        """What is wrong with the variables, but for those that have been judged."""
+        for name, variable in self.env.items():
+            if name in judged:
+                continue
+            where = f"the variable {shorten(name)} of the pods"
+            text = shapes.text_at(variable, "value")
+            if called.is_host(name):
+                yield from self.of_variable(Host(where, variable=name))
+            elif _AUTHORITY.search(text):
+                yield from self.of_text(Host(where), text)
 
     def of_text(self, host: Host, text: str) -> Iterator[Violation]:
         for found in hosts_in(text, is_part=host.is_part):

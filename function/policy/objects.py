@@ -8,6 +8,7 @@ from function import globs, shapes
 from function.api.fields import amount
 from function.api.policy import Images, Kinds, Limits, OptionalKind, Policy
 from function.call import Manifest
+from function.policy import pods
 from function.policy.violation import Violation
 from function.text import shorten
 
@@ -81,10 +82,9 @@ def _replicas(limits: Limits, manifest: Manifest) -> Iterator[Violation]:
 
 
 def _resources(limits: Limits, manifest: Manifest) -> Iterator[Violation]:
-    if manifest["kind"] != "Deployment":
+    containers = pods.containers([manifest])
+    if not containers:
         return
-    pod = shapes.object_at(manifest, "spec", "template", "spec")
-    containers = [*shapes.objects_at(pod, "containers"), *shapes.objects_at(pod, "initContainers")]
     for resource, most in (("cpu", limits.cpu), ("memory", limits.memory)):
         if most is None:
             continue

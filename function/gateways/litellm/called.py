@@ -14,7 +14,8 @@ from function.gateways.litellm.items import MODEL_LIST, Item, Path, references
 _PARAMS: Final = "litellm_params"
 _URL: Final = re.compile(r"[A-Za-z][-+.A-Za-z0-9]*://")
 _HOSTS: Final = re.compile(
-    r"(^|.*[_-])(base|url|uri|host|endpoint|domain|proxy)(_?(url|name))?", re.IGNORECASE
+    r"(^|.*[_-])(base|url|uri|host|endpoint|domain|proxy|node|server|address)(s|_?(url|name))?",
+    re.IGNORECASE,
 )
 """The keys of LiteLLM's configuration, and the variables, that hold a host or a URL."""
 _PARTS: Final = re.compile(r".*(region|location|account|zone|resource|instance).*", re.IGNORECASE)
@@ -179,4 +180,4 @@ def _variables_of(items: Sequence[Item]) -> set[str]:
 
 def _is_host(variable: str) -> bool:
     """Whether a variable of that name holds a host."""
-    return variable != "NO_PROXY" and _HOSTS.fullmatch(variable) is not None
+    return variable.upper() != "NO_PROXY" and _HOSTS.fullmatch(variable) is not None
