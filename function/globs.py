@@ -41,14 +41,18 @@ def _covers(parts: tuple[str, ...], name: str) -> bool:
     if not others:
         return name == first
     *middle, last = others
-    at, end = len(first), len(name) - len(last)
-    if at > end or not (name.startswith(first) and name.endswith(last)):
-        return False
-    for part in middle:
-        if (found := name.find(part, at, end)) < 0:
+    ends_match = name.startswith(first) and name.endswith(last)
+    return ends_match and holds(name, middle, len(first), len(name) - len(last))
+
+
+def holds(text: str, parts: Iterable[str], begin: int, end: int) -> bool:
+    """Whether a part of a text, from `begin` to before `end`, holds these one after the other."""
+    for part in parts:
+        found = text.find(part, begin, end)
+        if found < 0:
             return False
-        at = found + len(part)
-    return True
+        begin = found + len(part)
+    return begin <= end
 
 
 def _meet(one: tuple[str, ...], other: tuple[str, ...], name: str) -> bool:

@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -95,14 +95,17 @@ def is_made_of_variables(text: str) -> bool:
 
 def in_arguments(arguments: Sequence[str]) -> bool:
     """Whether an argument of a command is a literal credential, or follows an option for one."""
+    return any(of_variable(option.lstrip("-"), value) for option, value in options(arguments))
+
+
+def options(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """For each argument of a command, the option that it is or follows, and the value beside it."""
     option = ""
     for argument in arguments:
         value = argument
         if argument.startswith("-"):
             option, _, value = argument.partition("=")
-        if of_variable(option.lstrip("-"), value):
-            return True
-    return False
+        yield option, value
 
 
 def of_variable(name: str, value: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from function import globs
 from function.api import literals
 from function.api.fields import MAX_CALL_SECONDS, Limit, OpenObject, Retries
 from function.api.secret_refs import Credentials
@@ -270,18 +271,9 @@ class Wildcards:
         """Those that offer a model of this name."""
         for begin in range(len(model) + 1):
             for name, middle, tail in self._by_head.get(model[:begin], ()):
-                if model.endswith(tail) and _holds(model, middle, begin, len(model) - len(tail)):
+                end = len(model) - len(tail)
+                if model.endswith(tail) and globs.holds(model, middle, begin, end):
                     yield name
-
-
-def _holds(model: str, parts: Iterable[str], begin: int, end: int) -> bool:
-    """Whether a part of a name holds these texts, one after the other."""
-    for part in parts:
-        found = model.find(part, begin, end)
-        if found < 0:
-            return False
-        begin = found + len(part)
-    return begin <= end
 
 
 def distinct(models: list[AIModel]) -> list[AIModel]:

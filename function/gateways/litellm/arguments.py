@@ -49,11 +49,9 @@ def check(arguments: Sequence[str]) -> None:
     Raises:
         Refused: one is an option that a router may not add, or holds a credential.
     """
-    option = ""
-    for i, argument in enumerate(arguments):
-        where, value = f"spec.deployment.extraArgs[{i}]", argument
-        if argument.startswith("-"):
-            option, _, value = argument.partition("=")
+    for i, (option, value) in enumerate(literals.options(arguments)):
+        where = f"spec.deployment.extraArgs[{i}]"
+        if arguments[i].startswith("-"):
             # A short option may have its value right behind it.
             known = option if option.startswith("--") else option[:2]
             if why := REFUSED.get(known):

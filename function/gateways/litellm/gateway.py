@@ -194,7 +194,7 @@ def _environment(
 ) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
     spec = router.spec
-    settings = {**_SETTINGS, **_hooks(spec)}
+    settings = {**_SETTINGS, **_hooks(spec), **telemetry.environment(router)}
     own: dict[str, Manifest] = {name: {"value": value} for name, value in settings.items()}
     # By default, LiteLLM cuts off what takes longer than half a minute.
     finishing = _grace_seconds(spec) - _PAUSE_SECONDS - _CLOSING_SECONDS
@@ -207,7 +207,10 @@ def _environment(
     own[variables.MASTER_KEY] = {
         "valueFrom": {"secretKeyRef": {"name": master_key.secret, "key": master_key.key}}
     }
-    own |= _telemetry(router)
+    tracing = switched_on(spec.tracing)
+    if tracing is not None and (headers := tracing.headers_secret_ref) is not None:
+        key = SecretKey(headers.name, headers.key)
+        own[variables.TRACING_HEADERS] = credentials.optional_key(key)
     if (redis := spec.shared_redis) is not None and redis.password_secret_ref is not None:
         ref = redis.password_secret_ref
         own[variables.REDIS_PASSWORD] = credentials.optional_key(SecretKey(ref.name, ref.key))
@@ -215,18 +218,6 @@ def _environment(
     for variable in users:
         own.pop(variable["name"], None)
     return [{"name": name, **own[name]} for name in sorted(own)] + users
-
-
-def _telemetry(router: Router) -> dict[str, Manifest]:
-    """The variables by which the gateway tells of itself."""
-    spec = router.spec
-    own: dict[str, Manifest] = {
-        name: {"value": value} for name, value in telemetry.environment(router).items()
-    }
-    tracing = switched_on(spec.tracing)
-    if tracing is not None and (ref := tracing.headers_secret_ref) is not None:
-        own[variables.TRACING_HEADERS] = credentials.optional_key(SecretKey(ref.name, ref.key))
-    return own
 
 
 def _hooks(spec: Spec) -> dict[str, str]:
