@@ -177,21 +177,21 @@ def test_a_pair_that_does_not_belong_together_is_said_at_the_start(tmp_path: Pat
     server = Authority().folder(tmp_path / "server")
     other = Authority().folder(tmp_path / "other")
     shutil.copy(other / "tls.key", server)
-    result = subprocess.run(
-        [modelrouter(), "serve", "--tls-server-certs-dir", str(server)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 1
-    assert result.stderr == (
+    assert not_started("--tls-server-certs-dir", server) == (
         f"Error: '{server}/tls.crt' and '{server}/tls.key' are not a certificate and its private "
         "key: --tls-server-certs-dir must hold a pair that belongs together\n"
     )
 
 
 # -- Starting and stopping
+
+
+def not_started(*flags: str | Path) -> str:
+    """What a server says that does not start."""
+    command = [modelrouter(), "serve", *flags]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    return result.stderr
 
 
 @pytest.mark.parametrize(
@@ -215,26 +215,15 @@ def test_a_pair_that_does_not_belong_together_is_said_at_the_start(tmp_path: Pat
     ],
 )
 def test_says_why_it_cannot_start(flags: list[str], message: str) -> None:
-    result = subprocess.run(
-        [modelrouter(), "serve", *flags], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert result.returncode == 1
-    assert result.stderr.endswith(message)
-    assert "Traceback" not in result.stderr
+    said = not_started(*flags)
+    assert said.endswith(message)
+    assert "Traceback" not in said
 
 
 def test_says_what_is_wrong_with_the_platform_file_and_does_not_start(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text("kind: Input\npolicy:\n  providers: {alowed: [openai]}\n")
-    result = subprocess.run(
-        [modelrouter(), "serve", "--insecure", "--platform", file],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 1
-    assert result.stderr == (
+    assert not_started("--insecure", "--platform", file) == (
         f"Error: {file}, line 3: unknown field input.policy.providers.alowed: remove it or fix the "
         "spelling.\n"
     )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -27,6 +28,21 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """What promtool says to these arguments."""
     command = [tools.find("promtool", INSTALL), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def check_alerts(rules: Manifest, tests: Path, folder: Path) -> None:
+    """Checks rules, and that they fire as promtool's tests of them say.
+
+    Args:
+        rules: the rules, as Prometheus takes them in a file.
+        tests: promtool's tests, of a file `rules.yaml` beside them.
+        folder: where files may be written.
+    """
+    (folder / "rules.yaml").write_text(yaml.safe_dump(rules))
+    shutil.copy(tests, folder / "tests.yaml")
+    for what, file in (("check", "rules.yaml"), ("test", "tests.yaml")):
+        done = promtool(what, "rules", folder / file)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def scrape_config(monitor: Manifest, service: Manifest, secrets: list[Manifest]) -> Manifest:
