@@ -187,7 +187,7 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "a host in the region of an ARN",
         HOSTS,
         {"aiModels": [{"name": "bedrock/arn:aws:bedrock:evil.example.com/x:1:y"}]},
-        "the model of spec.aiModels[0] names a text that is no host",
+        "The model of spec.aiModels[0] names a text that is no host",
     ),
     (
         "a host in the configuration",
@@ -217,7 +217,7 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "a URL in any variable",
         {**HOSTS, "fields": {"unseen": ["deployment.env"]}},
         env(ANY=f"at {EVIL}/x"),
-        "the variable ANY of the pods names evil.example.com",
+        "The variable ANY of the pods names evil.example.com",
     ),
     (
         "a host in a variable that nothing sets",
@@ -242,13 +242,13 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "a proxy without a scheme in a variable",
         HOSTS,
         env(HTTPS_PROXY="evil.example.com:3128"),
-        "the variable HTTPS_PROXY of the pods names evil.example.com",
+        "The variable HTTPS_PROXY of the pods names evil.example.com",
     ),
     (
         "a host put together from other variables",
         HOSTS,
         env(HTTPS_PROXY="http://$(TZ)", TZ="evil.example.com"),
-        "the variable HTTPS_PROXY of the pods takes a host from the variable HTTPS_PROXY, whose "
+        "The variable HTTPS_PROXY of the pods takes a host from the variable HTTPS_PROXY, whose "
         "value cannot be judged: write the host itself",
     ),
     (
@@ -332,7 +332,7 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
                 }
             },
         },
-        "the variable HTTPS_PROXY of the pods names evil.example.com",
+        "The variable HTTPS_PROXY of the pods names evil.example.com",
     ),
     (
         "a cache at a host that no one names",
@@ -497,13 +497,13 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "a kind",
         {"kinds": {"denied": ["Ingress"]}},
         {"ingress": {"hosts": ["llm.example.com"]}},
-        "the composed Ingress is not allowed: remove the field that asks for it",
+        "The composed Ingress is not allowed: remove the field that asks for it",
     ),
     (
         "a Secret of a provider",
         {"secrets": {"allowed": ["litellm-*"]}},
         {"credentials": {"secretRef": {"name": "other"}}},
-        "the Secret other must not be used: choose another, or ask the platform team "
+        "The Secret other must not be used: choose another, or ask the platform team "
         "(policy.secrets.allowed).",
     ),
     *(
@@ -511,7 +511,7 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
             f"a Secret in {where}",
             {"secrets": {"allowed": ["litellm-*"]}},
             spec,
-            "the Secret other must not be used",
+            "The Secret other must not be used",
         )
         for where, spec in PLACES.items()
     ),
@@ -668,8 +668,8 @@ LABELLED = {"secrets": {"allowed": ["litellm-*"], "matchLabels": {"llm": "yes"}}
     ("labels", "sentence"),
     [
         ({"llm": "yes", "other": "x"}, ""),
-        ({"llm": "no"}, "the Secret other does not have the labels that it must have"),
-        (None, "the Secret other is not there, or not read, so its labels are not known"),
+        ({"llm": "no"}, "The Secret other does not have the labels that it must have"),
+        (None, "The Secret other is not there, or not read, so its labels are not known"),
     ],
 )
 def test_a_secret_may_be_used_for_its_labels(labels: Manifest | None, sentence: str) -> None:

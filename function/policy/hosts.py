@@ -72,7 +72,7 @@ class _Judge(NamedTuple):
         for name, variable in self.env.items():
             if name in judged:
                 continue
-            where = f"the variable {shorten(name)} of the pods"
+            where = f"The variable {shorten(name)} of the pods"
             text = shapes.text_at(variable, "value")
             if called.is_host(name):
                 yield from self.of_variable(Host(where, variable=name))

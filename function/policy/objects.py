@@ -32,7 +32,7 @@ def _kind(kinds: Kinds, kind: str) -> Iterator[Violation]:
     is_optional = kind in get_args(OptionalKind)
     if is_optional and (against := kinds.against(kind)) is not None:
         what = "is not allowed: remove the field that asks for it"
-        yield Violation(f"policy.kinds.{against}", f"the composed {kind}", what)
+        yield Violation(f"policy.kinds.{against}", f"The composed {kind}", what)
 
 
 def _images(images: Images, manifest: Manifest) -> Iterator[Violation]:

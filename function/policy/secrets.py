@@ -35,7 +35,7 @@ def violations(
     for name in sorted(used - {plan.generated_key.secret}):
         if (wrong := _wrong(rule, name, observed)) is not None:
             member, what = wrong
-            yield Violation(f"policy.secrets.{member}", f"the Secret {shorten(name)}", what)
+            yield Violation(f"policy.secrets.{member}", f"The Secret {shorten(name)}", what)
 
 
 def _wrong(rule: Secrets, name: str, observed: Observed) -> tuple[str, str] | None:

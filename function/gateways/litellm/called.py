@@ -126,7 +126,7 @@ def _hosts_of(items: Sequence[Item], fields: _Fields) -> Iterator[Host]:
         where = fields.of(i)
         if _ARN in item.model_id:
             parts = item.model_id[item.model_id.index(_ARN) :].split(":")
-            yield Host(f"the model of {where}", "".join(parts[_REGION : _REGION + 1]), is_part=True)
+            yield Host(f"The model of {where}", "".join(parts[_REGION : _REGION + 1]), is_part=True)
         params = item.params
         if item.base is not None and item.base == item.provider.default_base:
             # The provider's own, which the function repeats to LiteLLM.

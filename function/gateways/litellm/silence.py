@@ -499,7 +499,7 @@ def _begin(inside: _Method) -> _Method:
 def _liveliest(deployments: list[_Deployment]) -> list[_Deployment]:
     """Those that answer; all, if none does.
 
-    One that no call of has ended yet has its calls taken over by its equals only.
+    One that is silent, but has not failed a call yet, has its calls taken over by its equals only.
     """
     here = [d for d in deployments if not _watched(d).is_aside]
     here = [d for d in here if not _watched(d).is_suspected] or here or deployments
