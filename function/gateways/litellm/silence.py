@@ -130,7 +130,7 @@ class _Attempt:
         self.group: frozenset[str] = frozenset()
         """The deployments of its group."""
         self.choice: frozenset[str] = frozenset()
-        """Those of them that its call has not been at."""
+        """Those of them that its call has not tried."""
         self.watched: _Watched | None = None
         self.started = 0.0
         self.passed_on = False
@@ -285,7 +285,7 @@ class _Watched:
         )
 
     def answered(self, attempt: _Attempt, *, well: bool) -> None:
-        """It answered a call, and be it with an error."""
+        """It answered a call, if only with an error."""
         self._lenience = 1
         self.hear()
         if well:
