@@ -31,8 +31,8 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 import aiohttp
 import httpx
@@ -386,8 +386,10 @@ class _Watched:
         return f"{self.deployment.get('model_name')}: {params.get('model')} ({self.key})"
 
 
-_call: Final[ContextVar[_Call | None]] = ContextVar("call", default=None)
-_attempt: Final[ContextVar[_Attempt | None]] = ContextVar("attempt", default=None)
+# By task: LiteLLM makes all attempts of a call in one. A context variable would do, but timers keep
+# their context in turn, and under load Python 3.11 crashed where it keeps context variables.
+_calls: Final[WeakKeyDictionary["asyncio.Task[Any]", _Call]] = WeakKeyDictionary()
+_attempts: Final[WeakKeyDictionary["asyncio.Task[Any]", _Attempt]] = WeakKeyDictionary()
 _known: Final[dict[str, _Watched]] = {}
 _usuals: Final[dict[tuple[str, bool], _Usual]] = {}
 """Of deployments by their IDs, and of groups."""
@@ -413,12 +415,13 @@ def _make_call(inside: _Method) -> _Method:
     """The method of LiteLLM's router that makes each attempt of a call."""
 
     async def make_call(router: object, function: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if (call := _call.get()) is None:
-            call = _Call()
-            _call.set(call)  # For all that this client's task does.
+        if (task := asyncio.current_task()) is None:
+            return await inside(router, function, *args, **kwargs)
+        if (call := _calls.get(task)) is None:
+            call = _calls[task] = _Call()
         attempt = _Attempt(call, _mode(function, kwargs), kwargs)
         earlier = sys.exception()
-        token = _attempt.set(attempt)
+        around, _attempts[task] = _attempts.get(task), attempt
         try:
             async with attempt.scope:
                 answer = await inside(router, function, *args, **kwargs)
@@ -439,7 +442,10 @@ def _make_call(inside: _Method) -> _Method:
             return answer
         finally:
             attempt.end()
-            _attempt.reset(token)
+            if around is None:
+                del _attempts[task]
+            else:
+                _attempts[task] = around
 
     return make_call
 
@@ -449,7 +455,7 @@ def _filter(inside: _Method) -> _Method:
 
     async def async_callback_filter_deployments(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         found = await inside(*args, **kwargs)
-        attempt = _attempt.get()
+        attempt = _current()
         if attempt is None or not isinstance(found, list):
             return found
         request = kwargs.get("request_kwargs") or {}
@@ -488,12 +494,18 @@ def _begin(inside: _Method) -> _Method:
             if deployment is not None:
                 _mark(error, _key(deployment))
             raise
-        attempt = _attempt.get()
+        attempt = _current()
         if attempt is not None and attempt.watched is None and deployment is not None:
             attempt.begin(deployment)
         return checked
 
     return async_routing_strategy_pre_call_checks
+
+
+def _current() -> _Attempt | None:
+    """The attempt that this task makes."""
+    task = asyncio.current_task()
+    return None if task is None else _attempts.get(task)
 
 
 def _liveliest(deployments: list[_Deployment]) -> list[_Deployment]:
