@@ -177,13 +177,21 @@ def test_no_argument_holds_a_credential(extra: list[str], index: int) -> None:
     sentence = refusal(extraArgs=extra)
     assert sentence == (
         f"spec.deployment.extraArgs[{index}] holds a literal credential: take it from a Secret "
-        "with deployment.env, and write $(NAME) in its place."
+        "with deployment.env, and write --option=$(NAME)."
     )
 
 
 def test_an_argument_may_refer_to_a_variable() -> None:
-    (container,) = pod(extraArgs=["--new_api_key", "$(KEY)"])["containers"]
-    assert container["args"][-1] == "$(KEY)"
+    (container,) = pod(extraArgs=["--new_api_key=$(KEY)"])["containers"]
+    assert container["args"][-1] == "--new_api_key=$(KEY)"
+
+
+@pytest.mark.parametrize("argument", ["$(KEY)", "--$(KEY)", "-$(KEY)", "-x=$(KEY)", "--a$(B)=c"])
+def test_no_option_hides_in_a_variable(argument: str) -> None:
+    assert refusal(extraArgs=["--local", argument]) == (
+        "spec.deployment.extraArgs[1] refers to a variable, which might hold any option: write "
+        "--option=$(NAME), in one argument."
+    )
 
 
 @pytest.mark.parametrize("name", ["DEBUG", "DETAILED_DEBUG"])

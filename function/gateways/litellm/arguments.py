@@ -42,15 +42,26 @@ REFUSED: Final[Mapping[str, str]] = {
 }
 """Options that a router may not add, and why."""
 
+_REFERENCE: Final = "$("
+"""Where Kubernetes puts in a variable's value."""
+
 
 def check(arguments: Sequence[str]) -> None:
     """Refuses arguments that the gateway could not keep its promises with.
 
     Raises:
-        Refused: one is an option that a router may not add, or holds a credential.
+        Refused: one is an option that a router may not add, might become one, or holds a
+            credential.
     """
     for i, (option, value) in enumerate(literals.options(arguments)):
         where = f"spec.deployment.extraArgs[{i}]"
+        named, is_value, _ = arguments[i].partition("=")
+        if _REFERENCE in (named if is_value and named.startswith("--") else arguments[i]):
+            raise Refused(
+                names.REASON_INVALID_SPEC,
+                f"{where} refers to a variable, which might hold any option: write "
+                "--option=$(NAME), in one argument.",
+            )
         if arguments[i].startswith("-"):
             # A short option may have its value right behind it.
             known = option if option.startswith("--") else option[:2]
@@ -63,5 +74,5 @@ def check(arguments: Sequence[str]) -> None:
             raise Refused(
                 names.REASON_INVALID_SPEC,
                 f"{where} holds a literal credential: take it from a Secret with deployment.env, "
-                "and write $(NAME) in its place.",
+                "and write --option=$(NAME).",
             )
