@@ -12,7 +12,7 @@ from function.api import Spec
 from function.api.validation import switched_on
 from function.call import Manifest, Result
 from function.errors import Refused
-from function.gateways.litellm import credentials, mcp, providers, variables
+from function.gateways.litellm import credentials, guardrails, mcp, providers, variables
 from function.gateways.litellm.credentials import Access
 from function.gateways.litellm.entries import Entry, accesses_of
 from function.gateways.litellm.items import MODEL_LIST, Item, Path, Reference, references
@@ -89,7 +89,7 @@ def _own(spec: Spec) -> dict[str, Sequence[Path]]:
     tracing = switched_on(spec.tracing)
     if tracing is not None and tracing.headers_secret_ref is not None:
         own[variables.TRACING_HEADERS] = ()
-    return own | mcp.places(spec)
+    return own | mcp.places(spec) | guardrails.places(spec)
 
 
 def _check_names(i: int, item: Item) -> None:
