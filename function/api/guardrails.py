@@ -395,7 +395,7 @@ class Guardrail(Block):
         return self.default is not False
 
 
-Guardrails = Annotated[list[Guardrail], Field(max_length=16), map_key("name")]
+Guardrails = Annotated[list[Guardrail], Field(max_length=32), map_key("name")]
 
 
 def check_names(guardrails: Sequence[Guardrail], models: Sequence[AIModel]) -> None:

@@ -66,7 +66,6 @@ _FIRST_ERROR: Final = 400
 _REFUSALS: Final = frozenset({400, 403, 422})
 """The statuses with which services that this does not know say that they refuse a text."""
 
-_CHAT: Final = frozenset({"/chat/completions"})
 _TALKS: Final = frozenset({"/chat/completions", "/completions", "/responses", "/messages"})
 _SEEN: Final = {
     "pre_call": _TALKS | {"/embeddings", "/images/generations", "/audio/speech", "/rerank"},
@@ -78,14 +77,10 @@ _HOLDS_NO_TEXT: Final = frozenset(
     {"/embeddings", "/images/generations", "/images/edits", "/audio/speech", "/rerank"}
 )
 """Where an answer has no text of a model's own."""
-_SEEN_STREAMS: Final = {
-    "presidio": _CHAT | {"/messages"},
-    "litellm_content_filter": _CHAT,
-}
-"""The same of answers that are streamed, for kinds of guardrails that change what they find."""
-_STREAMS: Final = _CHAT | {"/messages", "/responses"}
-"""For all others, which refuse."""
-
+_STREAMS: Final = frozenset({"/chat/completions", "/messages"})
+"""The same of answers that are streamed. LiteLLM lets others through as they are."""
+_SEEN_STREAMS: Final = {"litellm_content_filter": frozenset({"/chat/completions"})}
+"""For a kind whose masks LiteLLM drops in other streams."""
 
 _TEXTS: Final = (
     *("messages", "system", "instructions", "prompt", "suffix", "prediction", "input"),
@@ -431,6 +426,8 @@ def _wrap(callback: CustomGuardrail, guard: _Guard) -> None:
     if "async_post_call_streaming_iterator_hook" in type(callback).__dict__:
         streamed = callback.async_post_call_streaming_iterator_hook
         callback.async_post_call_streaming_iterator_hook = _streamed(streamed, guard)
+    # Some would look at less of a call beside it than before it.
+    callback.use_native_during_call_hook = False
     # Where LiteLLM looks at a stream as it comes, nothing of it passes before it is looked at.
     callback.streaming_buffer_until_moderated = True
 
