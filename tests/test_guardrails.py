@@ -70,7 +70,7 @@ def test_the_status_says_what_is_on_and_fallbacks_are_guarded_too() -> None:
     }
     config, _, status = composed(**spec)
     on = {model["name"]: model["guardrails"] for model in status["models"]}
-    assert on == dict.fromkeys(("a", "b", "c"), ["all", "one", "asked"])
+    assert on == {name: ["all", "one", "asked"] for name in ("a", "b", "c")}
     assert config["guardrails"][1]["guardrail_info"]["models"] == ["c", "b", "a"]
     del spec["routing"]
     on = {model["name"]: model["guardrails"] for model in composed(**spec)[2]["models"]}
@@ -508,7 +508,8 @@ def test_an_entry_names_a_guardrail_and_a_call_adds_one(running: Running) -> Non
     assert "REDACTED" in running.ask("free", "a panda", guardrails=["entry"])[2]
     both = running.ask("words", "panda zebra", guardrails=["entry"])[2]
     assert "[KEYWORD_REDACTED] [KEYWORD_REDACTED]" in both
-    for others in (["words"], ["none"], "words", [{"entry": {}}]):
+    unasked: list[Any] = [["words"], ["none"], "words", [{"entry": {}}]]
+    for others in unasked:
         assert running.ask("free", "a zebra", guardrails=others)[0] == REFUSED
 
 
