@@ -82,7 +82,7 @@ CHOICES: dict[str, str] = {
     "Mask": "Block",
     "http://analyzer:3000": "http://analyzer:3001",
     "http://anonymizer:3000": "http://anonymizer:3001",
-    "GPT 4 (for all)": "a/spare",
+    "openai/o3": "openai/o4",
     "moderation": "words",
     "generic_guardrail_api": "straiker",
     "PERSON": "LOCATION",

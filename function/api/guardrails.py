@@ -14,7 +14,6 @@ from function.api.fields import GuardrailName, OpenObject, map_key
 from function.api.models import AIModel, Wildcards, check_url
 from function.api.secret_refs import Credentials, SecretKeyRef
 from function.api.validation import Block, Model, Rule, refuse, switched_on
-from function.text import shorten
 
 Mode = Literal["PreCall", "DuringCall", "PostCall"]
 Action = Literal["Mask", "Block"]
@@ -405,7 +404,7 @@ def check_names(guardrails: Sequence[Guardrail], models: Sequence[AIModel]) -> N
         for j, name in enumerate(model.guardrails):
             if name not in known:
                 raise refuse(
-                    f"'{shorten(name)}' must be the name of one of spec.guardrails",
+                    "it must be the name of one of spec.guardrails",
                     at=f".aiModels[{i}].guardrails[{j}]",
                 )
     offered = {model.offered_as for model in models}
@@ -414,8 +413,8 @@ def check_names(guardrails: Sequence[Guardrail], models: Sequence[AIModel]) -> N
         for j, alias in enumerate(guardrail.models or ()):
             if alias not in offered and not any(wildcards.offering(alias)):
                 raise refuse(
-                    f"'{shorten(alias)}' must be a model that the gateway offers: the alias of an "
-                    "entry of aiModels, or its name if it has none",
+                    "it must be a model that the gateway offers: the alias of an entry of "
+                    "aiModels, or its name if it has none",
                     at=f".guardrails[{i}].models[{j}]",
                 )
 
