@@ -122,6 +122,13 @@ def test_a_guardrail_that_is_merged_away_is_named(config: Manifest) -> None:
     assert told in [result.message for result in answer.results]
 
 
+def test_a_guardrail_keeps_its_key_where_another_is_removed() -> None:
+    moderation = {"name": "a", "modes": ["PreCall"], "openaiModeration": {}}
+    config, _, _ = composed(guardrails=[WORD, moderation], config={"remove": ["/guardrails/0"]})
+    (left,) = config["guardrails"]
+    assert left["litellm_params"]["api_key"].startswith("os.environ/text.GUARDRAIL.")
+
+
 def test_a_section_that_litellm_cannot_use_is_refused() -> None:
     answer = World(router(config={"merge": {"guardrails": {"a": {}}}})).reconcile()
     assert answer.refusal is not None
@@ -506,6 +513,7 @@ def test_an_entry_names_a_guardrail_and_a_call_adds_one(running: Running) -> Non
     assert "REDACTED" in running.ask("named", "a panda")[2]
     assert "a panda" in running.ask("free", "a panda")[2]
     assert "REDACTED" in running.ask("free", "a panda", guardrails=["entry"])[2]
+    assert "guardrails" not in running.ask("free", "a panda", guardrails=["entry"])[2]
     both = running.ask("words", "panda zebra", guardrails=["entry"])[2]
     assert "[KEYWORD_REDACTED] [KEYWORD_REDACTED]" in both
     unasked: list[Any] = [["words"], ["none"], "words", [{"entry": {}}]]

@@ -73,12 +73,18 @@ def environment(spec: Spec) -> dict[str, Manifest]:
     return env
 
 
-def places(spec: Spec) -> dict[str, list[Path]]:
-    """Where in the configuration each of these variables may stand."""
+def places(config: Manifest, spec: Spec) -> dict[str, list[Path]]:
+    """Where in a finished configuration each of these variables may stand.
+
+    Only in a guardrail that is as it was planned: another could have another host.
+    """
     found: dict[str, list[Path]] = {name: [] for name in environment(spec)}
-    for i, guardrail in enumerate(of(spec)):
-        for param, key in _keys(guardrail, spec).items():
-            found[_text(key)].append((SECTION, i, _PARAMS, param))
+    own = of(spec)
+    written = section(spec).get(SECTION, [])
+    for i, item in enumerate(config.get(SECTION, ())):
+        if item in written:
+            for param, key in _keys(own[written.index(item)], spec).items():
+                found[_text(key)].append((SECTION, i, _PARAMS, param))
     return found
 
 
