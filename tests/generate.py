@@ -49,6 +49,7 @@ RECIPES = (
 ROUTERS = (
     *("modelrouter", "enterprise", "resilient", "self-hosted", "two-accounts", "claim"),
     "mcp",
+    "guardrails",
     *RECIPES,
 )
 """The examples that are ModelRouters; each renders to a golden file."""

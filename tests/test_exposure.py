@@ -44,6 +44,21 @@ MCP_SERVERS = [
     },
 ]
 
+GUARDRAILS = [
+    {"name": name, "modes": ["PreCall"]}
+    | {"openaiModeration": {"apiKeySecretRef": {"name": "s", "key": "k"}}}
+    for name in ("one", "two")
+]
+OWN_GUARDRAIL: Manifest = {
+    "guardrail_name": "one",
+    "litellm_params": {
+        "guardrail": "openai_moderation",
+        "mode": ["pre_call"],
+        "api_base": "https://elsewhere.example.com",
+        "api_key": "os.environ/text.GUARDRAIL.s_k",
+    },
+}
+
 EXPOSED: list[tuple[str, Manifest, str]] = [
     (
         "another provider's entry refers to a key",
@@ -223,6 +238,21 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
                 },
             ),
         )
+    ),
+    (
+        "what a guardrail is shown, by one of the same name that is merged",
+        {"guardrails": GUARDRAILS, **merged(guardrails=[OWN_GUARDRAIL])},
+        "/guardrails/0/litellm_params/api_key must not refer to text.GUARDRAIL.s_k, which is the "
+        "gateway's own",
+    ),
+    (
+        "what a guardrail is shown, as a provider's key",
+        {
+            "guardrails": GUARDRAILS,
+            "aiModels": [{**OPENAI, "parameters": {"api_key": "os.environ/GUARDRAIL.s_k"}}],
+        },
+        "/model_list/0/litellm_params/api_key must not refer to GUARDRAIL.s_k, which is the "
+        "gateway's own",
     ),
     (
         "what an MCP server is shown, as a provider's key",

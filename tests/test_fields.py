@@ -77,6 +77,17 @@ CHOICES: dict[str, str] = {
     "*.example.com": "*.example.org",
     "10.0.0.0/8": "10.0.0.0/9",
     "10.1.0.0/16": "10.2.0.0/16",
+    "PreCall": "PostCall",
+    "Block": "Allow",
+    "Mask": "Block",
+    "http://analyzer:3000": "http://analyzer:3001",
+    "http://anonymizer:3000": "http://anonymizer:3001",
+    "openai/o3": "openai/o4",
+    "moderation": "words",
+    "generic_guardrail_api": "straiker",
+    "PERSON": "LOCATION",
+    "1": "2",
+    "harmful_self_harm": "harmful_violence",
     "http://proxy.example.com:3128": "http://proxy.example.org:3128",
 }
 """Another value of a field that takes only some, by the value that the case with everything has."""
@@ -90,7 +101,9 @@ def others(value: Any) -> Iterator[Any]:  # noqa: ANN401
         case int():
             yield from (value + 1, value - 1)
         case str():
-            yield CHOICES.get(value, f"{value}x")
+            yield f"{value}x"
+            if value in CHOICES:
+                yield CHOICES[value]
 
 
 def variants(spec: Manifest, place: tuple[Any, ...]) -> Iterator[Manifest]:

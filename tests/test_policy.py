@@ -162,6 +162,29 @@ VIOLATIONS: list[tuple[str, Manifest, Manifest, str]] = [
         "mcp_servers/docs/url of config.yaml names evil.example.com, which is not allowed",
     ),
     (
+        "the host of a guardrail",
+        HOSTS,
+        {
+            "aiModels": [AZURE],
+            "guardrails": [
+                {"name": "a", "modes": ["PreCall"]}
+                | {"generic": {"type": "straiker", "apiBase": EVIL}}
+            ],
+        },
+        "guardrails/0/litellm_params/api_base of config.yaml names evil.example.com, which is not "
+        "allowed",
+    ),
+    (
+        "the host of a guardrail that names none",
+        HOSTS,
+        {
+            "aiModels": [AZURE],
+            "guardrails": [{"name": "a", "modes": ["PreCall"], "openaiModeration": {}}],
+        },
+        "guardrails/0/litellm_params/api_base of config.yaml names api.openai.com, which is not "
+        "allowed",
+    ),
+    (
         "a host that only begins like an allowed one",
         {"hosts": {"allowed": ["openai.azure.com"]}},
         {"aiModels": [{**AZURE, "apiBase": "https://openai.azure.com.evil.example.com"}]},

@@ -260,3 +260,12 @@ DomainName = Annotated[
         "dots must begin and end with a letter or digit",
     ),
 ]
+GuardrailName = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    Rule(
+        r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+        "the name of a guardrail must be lower-case letters, digits and '-', and begin and end "
+        "with a letter or digit",
+    ),
+]

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from function import globs
 from function.api import literals
-from function.api.fields import MAX_CALL_SECONDS, Limit, OpenObject, Retries
+from function.api.fields import MAX_CALL_SECONDS, GuardrailName, Limit, OpenObject, Retries
 from function.api.secret_refs import Credentials
 from function.api.validation import Model, Rule, refuse
 from function.recognition import holds_credential
@@ -132,6 +132,7 @@ class AIModel(Model):
     max_retries: Retries | None = None
     parameters: OpenObject | None = None
     info: OpenObject | None = None
+    guardrails: Annotated[list[GuardrailName], Field(max_length=8)] = []
 
     @model_validator(mode="after")
     def _rules(self) -> "AIModel":
@@ -218,7 +219,7 @@ class AIModel(Model):
     @cached_property
     def identity(self) -> tuple[object, ...]:
         """What identical entries have in common."""
-        closed = (getattr(self, field) for field in _CLOSED)
+        closed = (*(getattr(self, field) for field in _CLOSED), *self.guardrails)
         if self.parameters is None and self.info is None:
             return (*closed,)
         return *closed, _json([self.parameters, self.info])  # A dict has no hash.
@@ -249,8 +250,9 @@ class AIModel(Model):
         return self.weight != 0
 
 
-_CLOSED: Final = [field for field in AIModel.model_fields if field not in ("parameters", "info")]
-"""The fields of an entry that may not hold anything."""
+_OPEN: Final = ("parameters", "info", "guardrails")
+_CLOSED: Final = [field for field in AIModel.model_fields if field not in _OPEN]
+"""The fields of an entry that may not hold anything, and are no lists."""
 
 
 class Wildcards:

@@ -24,6 +24,7 @@ from pydantic import (
 from function.api.autoscaling import Autoscaling
 from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
+from function.api.guardrails import Guardrails, check_names
 from function.api.logging import Logging
 from function.api.mcp import McpServers
 from function.api.metadata import CommonMetadata, Metadata
@@ -65,6 +66,7 @@ class Spec(Model):
         AfterValidator(served),
     ]
     credentials: Credentials = Credentials()
+    guardrails: Guardrails = []
     mcp_servers: McpServers = []
     auth: Auth = Auth()
     routing: Routing = Routing()
@@ -120,4 +122,5 @@ class Spec(Model):
         check_fallbacks(self.routing, self.ai_models)
         check_standbys(self.routing, self.ai_models)
         check_duration(self.routing, self.ai_models)
+        check_names(self.guardrails, self.ai_models)
         return self

@@ -178,6 +178,7 @@ class Plan:
         container: what runs.
         config: the files of its configuration.
         offers: what is called for each model name that clients can ask for, in order.
+        guardrails: what the calls of each of these pass through, in order.
         master_key: where the gateway reads its master key.
         generated_key: where a master key is that was generated for the router.
         keys: the keys of users' Secrets that the models and the user's own variables take.
@@ -191,6 +192,7 @@ class Plan:
     container: Container
     config: ConfigFiles
     offers: Mapping[str, tuple[Target, ...]]
+    guardrails: Mapping[str, Sequence[str]]
     master_key: SecretKey
     generated_key: SecretKey
     keys: frozenset[SecretKey]

@@ -40,7 +40,12 @@ def fields(
         "models": _within(
             MAX_TEXT,
             (
-                _model(name, targets, models[tuple(target.needs for target in targets)])
+                _model(
+                    name,
+                    targets,
+                    models[tuple(target.needs for target in targets)],
+                    plan.guardrails.get(name, ()),
+                )
                 for name, targets in islice(plan.offers.items(), MAX_MODELS)
             ),
         ),
@@ -67,14 +72,18 @@ def _within(most: int, models: Iterable[Manifest]) -> list[Manifest]:
     shown = []
     for model in models:
         most -= len(model["name"])
-        most -= sum(map(len, (*model["targets"], *model.get("missing", ()))))
+        most -= sum(
+            map(len, (*model["targets"], *model.get("missing", ()), *model.get("guardrails", ())))
+        )
         if most < 0:
             break
         shown.append(model)
     return shown
 
 
-def _model(name: str, targets: Sequence[Target], finding: Finding) -> Manifest:
+def _model(
+    name: str, targets: Sequence[Target], finding: Finding, guardrails: Sequence[str]
+) -> Manifest:
     model: Manifest = {
         "name": name,
         "targets": first([target.name for target in targets], most=MAX_TARGETS),
@@ -84,4 +93,6 @@ def _model(name: str, targets: Sequence[Target], finding: Finding) -> Manifest:
         model["missing"] = first(
             [f"{key.secret}/{key.key}" for key in finding.missing], most=MAX_TARGETS
         )
+    if guardrails:
+        model["guardrails"] = list(guardrails)
     return model

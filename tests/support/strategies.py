@@ -299,6 +299,48 @@ _mcp_servers = st.lists(
     max_size=3,
     unique_by=lambda server: str(server["name"]),
 )
+_action = st.sampled_from(["Mask", "Block"])
+_guardrail_forms: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.builds(
+        lambda action: {
+            "contentFilter": {
+                "blockedWords": [{"word": "zebra", "action": action}],
+                "patterns": [{"name": "email", "action": action}],
+            }
+        },
+        _action,
+    ),
+    st.builds(
+        lambda action, percent: {
+            "presidio": {
+                "analyzerUrl": "http://analyzer:3000",
+                "anonymizerUrl": "http://anonymizer:3000",
+                "entities": [{"type": "PERSON", "action": action, "thresholdPercent": percent}],
+            }
+        },
+        _action,
+        st.integers(0, 100),
+    ),
+    st.builds(lambda ref: {"openaiModeration": {"apiKeySecretRef": ref}}, _key_of),
+    st.just({"bedrock": {"guardrailId": "abc", "version": "1", "region": "eu-central-1"}}),
+)
+_guardrail: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["a", "b-2", "c"]),
+        "modes": st.sampled_from([["PreCall"], ["PreCall", "PostCall"]]),
+    },
+    optional={
+        "enabled": st.booleans(),
+        "default": st.booleans(),
+        "onFailure": st.sampled_from(["Block", "Allow"]),
+        "timeoutSeconds": st.integers(1, 60),
+    },
+)
+_guardrails = st.lists(
+    st.builds(lambda guardrail, form: {**guardrail, **form}, _guardrail, _guardrail_forms),
+    max_size=3,
+    unique_by=lambda guardrail: str(guardrail["name"]),
+)
 _logging = st.fixed_dictionaries(
     {},
     optional={
@@ -318,6 +360,7 @@ _plain_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "podDisruptionBudget": _budget,
         "commonMetadata": _metadata,
         "podMetadata": _metadata,
+        "guardrails": _guardrails,
         "mcpServers": _mcp_servers,
         "routing": _routing,
         "redis": _redis,

@@ -75,6 +75,8 @@ class Upstream:
         """For how many seconds a stream halts before each of its words, from now on."""
         self.halt = 0.0
         """For how many seconds a stream halts in its middle, from now on."""
+        self.says = ANSWER
+        """What chat models say, from now on."""
         self.tokens = 2
         """How many tokens a chat completion says that it used."""
         self.calls: list[Call] = []
@@ -104,7 +106,7 @@ class Upstream:
         self._server.wait_until_idle()
         self._released.clear()
         self.status, self.failures, self.tokens, self.busiest = HTTPStatus.OK, 0, 2, 0
-        self.error = None
+        self.error, self.says = None, ANSWER
         self.delay = self.pause = self.halt = 0.0
 
     def wait(self, seconds: float) -> None:
@@ -191,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         if status == HTTPStatus.OK and _streams(call):
             self._stream(call)
             return
-        answer = _answer(call, upstream.tokens) if status == HTTPStatus.OK else None
+        answer = _answer(call, upstream) if status == HTTPStatus.OK else None
         if answer is None and status == HTTPStatus.OK:
             status = HTTPStatus.NOT_FOUND
         said = upstream.error or f"{status} on {call.path}"
@@ -209,8 +211,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(HTTPStatus.OK)
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
-        for i, word in enumerate(STREAMED):
-            upstream.wait(upstream.pause + (upstream.halt if i == len(STREAMED) // 2 else 0))
+        words = STREAMED if upstream.says == ANSWER else re.findall(r"\S+\s*", upstream.says)
+        for i, word in enumerate(words):
+            upstream.wait(upstream.pause + (upstream.halt if i == len(words) // 2 else 0))
             chunk = {
                 "id": "chatcmpl-1",
                 "object": "chat.completion.chunk",
@@ -240,7 +243,7 @@ def _decoded(raw: bytes) -> Any:  # noqa: ANN401  # JSON is anything.
         return raw.decode(errors="replace")
 
 
-def _answer(call: Call, tokens: int) -> Mapping[str, object] | bytes | None:
+def _answer(call: Call, upstream: Upstream) -> Mapping[str, object] | bytes | None:
     if call.method != "POST":
         return None
     if call.path == "/" and "AssumeRoleWithWebIdentity" in str(call.body):
@@ -250,7 +253,8 @@ def _answer(call: Call, tokens: int) -> Mapping[str, object] | bytes | None:
         return same
     deployment = re.search(r"/openai/deployments/([^/]+)/", call.path)
     model = deployment[1] if deployment else call.body.get("model")
-    message = {"role": "assistant", "content": ANSWER}
+    message = {"role": "assistant", "content": upstream.says}
+    tokens = upstream.tokens
     if call.path.endswith("/chat/completions"):
         return {
             "id": "chatcmpl-1",

@@ -8,7 +8,7 @@ from function import shapes
 from function.api import Spec
 from function.call import Manifest
 from function.gateways.base import Call, Called, Host
-from function.gateways.litellm import telemetry, variables
+from function.gateways.litellm import guardrails, telemetry, variables
 from function.gateways.litellm.items import MODEL_LIST, Item, Path, references
 
 _PARAMS: Final = "litellm_params"
@@ -58,7 +58,7 @@ def of(config: Manifest, items: Sequence[Item], spec: Spec) -> Called:
         count=len(items),
         models=(*_models(items, fields), *_models_by_default(rest)),
         hosts=(*_hosts_of(items, fields), *_hosts_in(rest, (), _FILE)),
-        services=tuple(_services(rest)),
+        services=tuple(_services(rest, guardrails.planned(rest, spec))),
         seconds=(*_seconds_of(items, fields), *_seconds_in(rest)),
         set_variables=tuple(
             (f"environment_variables of {_FILE}", name)
@@ -102,8 +102,13 @@ def _models_by_default(config: Manifest) -> Iterator[Call]:
             yield Call(f"{key} of default_litellm_params of {_FILE}", "*", "*")
 
 
-def _services(config: Manifest) -> Iterator[tuple[str, str]]:
-    """What else learns of calls, such as logs and guardrails, at hosts that LiteLLM knows."""
+def _services(config: Manifest, planned: Sequence[object]) -> Iterator[tuple[str, str]]:
+    """What else learns of calls, such as logs and guardrails, at hosts that LiteLLM knows.
+
+    Args:
+        config: the configuration without its models.
+        planned: the guardrails of it that name their hosts.
+    """
     settings = shapes.object_at(config, "litellm_settings")
     for key, value in settings.items():
         if _CALLBACKS.fullmatch(key):
@@ -117,8 +122,9 @@ def _services(config: Manifest) -> Iterator[tuple[str, str]]:
     # Where the values of variables come from, whatever the pods' own are.
     if keeper := shapes.text_at(config, "general_settings", "key_management_system"):
         yield f"key_management_system of general_settings of {_FILE}", keeper
-    for guardrail in shapes.objects_at(config, "guardrails"):
-        yield f"guardrails of {_FILE}", shapes.text_at(guardrail, "guardrail_name")
+    for guardrail in shapes.objects_at(config, guardrails.SECTION):
+        if guardrail not in planned:
+            yield f"guardrails of {_FILE}", shapes.text_at(guardrail, "guardrail_name")
 
 
 def _hosts_of(items: Sequence[Item], fields: _Fields) -> Iterator[Host]:

@@ -12,7 +12,14 @@ from function.api import Spec
 from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.litellm import mcp, router_settings, telemetry, variables, yaml_text
+from function.gateways.litellm import (
+    guardrails,
+    mcp,
+    router_settings,
+    telemetry,
+    variables,
+    yaml_text,
+)
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.items import MODEL_LIST, Item
 from function.gateways.litellm.variables import reference
@@ -30,6 +37,9 @@ _SPANS: Final = "spans.py"
 
 _MCP_GATE: Final = "mcp_gate.py"
 """The same of what lets clients through to MCP servers."""
+
+_GUARDS: Final = "guards.py"
+"""The same of what holds the rules of guardrails."""
 
 _CACHE_SECONDS: Final = 300
 
@@ -51,6 +61,7 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
             "master_key": reference(variables.MASTER_KEY),
             **mcp.settings(spec),
         },
+        **guardrails.section(spec),
         **mcp.section(spec),
     }
 
@@ -102,19 +113,31 @@ def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
 
 def modules_of(spec: Spec) -> Mapping[str, str]:
     """The modules for the LiteLLM of a router, by the names of their files."""
-    return modules(traced=switched_on(spec.tracing) is not None, tools=bool(spec.mcp_servers))
+    return modules(
+        traced=switched_on(spec.tracing) is not None,
+        tools=bool(spec.mcp_servers),
+        guarded=bool(guardrails.of(spec)),
+    )
 
 
 @cache
-def modules(*, traced: bool = False, tools: bool = False) -> Mapping[str, str]:
+def modules(
+    *, traced: bool = False, tools: bool = False, guarded: bool = False
+) -> Mapping[str, str]:
     """The modules for LiteLLM's Python, by the names of their files.
 
     Args:
         traced: whether there are spans to be cleaned.
         tools: whether there are MCP servers.
+        guarded: whether there are guardrails.
     """
     folder = resources.files(__package__)
-    names_ = (*_MODULES, *([_SPANS] if traced else []), *([_MCP_GATE] if tools else []))
+    names_ = (
+        *_MODULES,
+        *([_SPANS] if traced else []),
+        *([_MCP_GATE] if tools else []),
+        *([_GUARDS] if guarded else []),
+    )
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names_}
 
 

@@ -12,7 +12,7 @@ from function.api import Spec
 from function.api.validation import switched_on
 from function.call import Manifest, Result
 from function.errors import Refused
-from function.gateways.litellm import credentials, mcp, providers, variables
+from function.gateways.litellm import credentials, guardrails, mcp, providers, variables
 from function.gateways.litellm.credentials import Access
 from function.gateways.litellm.entries import Entry, accesses_of
 from function.gateways.litellm.items import MODEL_LIST, Item, Path, Reference, references
@@ -66,7 +66,7 @@ def check(
         _check_names(i, item)
         _check_base(i, item, always_set)
     _check_own_names(items, entries, wired)
-    own = _own(spec)
+    own = _own(config, spec)
     _check_settings(config, {*wired, *own})
     return _warnings(_check_references(config, items, wired, own), spec)
 
@@ -80,7 +80,7 @@ def _wired(accesses: Iterable[Access]) -> dict[str, str]:
     }
 
 
-def _own(spec: Spec) -> dict[str, Sequence[Path]]:
+def _own(config: Manifest, spec: Spec) -> dict[str, Sequence[Path]]:
     """The variables that the function sets for the gateway itself, and where they may stand."""
     own: dict[str, Sequence[Path]] = {variables.MASTER_KEY: [_MASTER_KEY]}
     redis = spec.shared_redis
@@ -89,7 +89,7 @@ def _own(spec: Spec) -> dict[str, Sequence[Path]]:
     tracing = switched_on(spec.tracing)
     if tracing is not None and tracing.headers_secret_ref is not None:
         own[variables.TRACING_HEADERS] = ()
-    return own | mcp.places(spec)
+    return own | mcp.places(spec) | guardrails.places(config, spec)
 
 
 def _check_names(i: int, item: Item) -> None:

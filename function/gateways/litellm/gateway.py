@@ -16,6 +16,7 @@ from function.gateways.litellm import (
     credentials,
     entries,
     exposure,
+    guardrails,
     items,
     mcp,
     outbound,
@@ -105,7 +106,7 @@ _RESERVED: Final = {
 
 def shared_texts() -> Sequence[str]:
     """The modules that lie beside the configurations."""
-    return tuple(config.modules(traced=True, tools=True).values())
+    return tuple(config.modules(traced=True, tools=True, guarded=True).values())
 
 
 def plan(router: Router) -> Plan:
@@ -122,6 +123,7 @@ def plan(router: Router) -> Plan:
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
+    lost = guardrails.lost(configuration, spec)
     items_ = items.of(configuration[items.MODEL_LIST], (entry.item for entry in entries_))
     unset = exposure.check(configuration, items_, spec, entries_)
     files = config.files(configuration, items_, config.modules_of(spec))
@@ -133,12 +135,13 @@ def plan(router: Router) -> Plan:
         container=_container(router, _environment(router, master_key, entries_)),
         config=ConfigFiles(_CONFIG_FOLDER, files, config.digest(files[config.NAME])),
         offers=_offers(entries_),
+        guardrails=guardrails.on(spec),
         master_key=master_key,
         generated_key=generated_key,
         keys=_model_keys(spec, entries_),
         own_keys=_own_keys(spec),
         metrics_path=_METRICS,
-        results=(*warnings.of(spec, entries_), *overridden, *unset),
+        results=(*warnings.of(spec, entries_), *overridden, *lost, *unset),
         called=called.of(configuration, items_, spec) if router.platform.policies else None,
     )
 
@@ -202,6 +205,7 @@ def _environment(
     own |= credentials.environment(entries.accesses_of(entries_))
     own |= outbound.environment(spec.outbound)
     own |= mcp.environment(spec)
+    own |= guardrails.environment(spec)
     # Not optional: LiteLLM refuses to start without one, and a pod that waits for a Secret says so
     # more clearly than one that crashes.
     own[variables.MASTER_KEY] = {
@@ -252,7 +256,7 @@ def _own_keys(spec: Spec) -> frozenset[SecretKey]:
         None if tracing is None else tracing.headers_secret_ref,
     ]
     own = frozenset(SecretKey(ref.name, ref.key) for ref in refs if ref is not None)
-    return own.union(mcp.keys(spec))
+    return own.union(mcp.keys(spec), guardrails.keys(spec))
 
 
 def _model_keys(spec: Spec, entries_: Sequence[Entry]) -> frozenset[SecretKey]:
