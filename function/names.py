@@ -35,6 +35,7 @@ INPUT_KIND: Final = "Input"
 
 # Names of composed resources: how Crossplane tells them apart. They never change, since a new name
 # means a new object, and the old one is deleted.
+RESOURCE_ACCESS: Final = "access"
 RESOURCE_CONFIG_MAP: Final = "configMap"
 RESOURCE_DEPLOYMENT: Final = "deployment"
 RESOURCE_AUTOSCALER: Final = "horizontalPodAutoscaler"
@@ -124,6 +125,11 @@ REASON_ROLLOUT_STUCK: Final = "ProgressDeadlineExceeded"
 def config_map_of(router: str) -> str:
     """The name of the ConfigMap of the router of that name."""
     return f"{router}-config"
+
+
+def access_of(router: str) -> str:
+    """The name of the ConfigMap with the applications' keys of the router of that name."""
+    return f"{router}-access"
 
 
 def generated_key_of(router: str) -> str:

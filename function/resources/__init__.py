@@ -9,6 +9,7 @@ from function.api.patches import PATCHED
 from function.call import DesiredResource, Result
 from function.gateways.base import Plan
 from function.observed import Observed
+from function.resources.access import AccessConfigMap
 from function.resources.autoscaler import Autoscaler
 from function.resources.base import ComposedKind
 from function.resources.config_map import ConfigMap
@@ -24,6 +25,7 @@ from function.resources.service_monitor import ServiceMonitor
 KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     kind.name: kind
     for kind in (
+        AccessConfigMap(),
         Autoscaler(),
         ConfigMap(),
         Deployment(),

@@ -32,6 +32,9 @@ IMAGE: Final = "ghcr.io/berriai/litellm:v1.108.11"
 
 _CONFIG_FOLDER: Final = "/app/config"
 
+_ACCESS_VOLUME: Final = "access"
+_ACCESS_FOLDER: Final = "/app/access"
+
 _DEFAULT_RESOURCES: Final[Manifest] = {
     # 320 MiB idle and up to 540 MiB after use were measured; a limit of 512Mi kills it. Start-up
     # takes a whole core for ten seconds, so there is no small limit on CPU.
@@ -171,8 +174,8 @@ def _container(router: Router, env: list[Manifest]) -> Container:
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
         user=None if router.platform.assigns_users else _USER,
         scratch=_SCRATCH,
-        volumes=outbound.volumes(router.spec.outbound),
-        mounts=outbound.mounts(router.spec.outbound),
+        volumes=(*outbound.volumes(router.spec.outbound), *_access_volumes(router)),
+        mounts=(*outbound.mounts(router.spec.outbound), *_access_mounts(router)),
         # Five minutes to start: ten seconds are enough with a whole core, seventy without.
         startup=Probe(_GATE, period_seconds=5, failures=60),
         liveness=Probe(_LIVELINESS, period_seconds=10, failures=6),
@@ -180,6 +183,20 @@ def _container(router: Router, env: list[Manifest]) -> Container:
         pause_seconds=_PAUSE_SECONDS,
         grace_seconds=_grace_seconds(router.spec),
     )
+
+
+def _access_volumes(router: Router) -> tuple[Manifest, ...]:
+    """The volume with the keys of applications, if there are any."""
+    if router.spec.wanted_access is None:
+        return ()
+    return ({"name": _ACCESS_VOLUME, "configMap": {"name": names.access_of(router.name)}},)
+
+
+def _access_mounts(router: Router) -> tuple[Manifest, ...]:
+    """Where they are in the container: as a folder, since a single file would never change."""
+    if router.spec.wanted_access is None:
+        return ()
+    return ({"name": _ACCESS_VOLUME, "mountPath": _ACCESS_FOLDER, "readOnly": True},)
 
 
 def _grace_seconds(spec: Spec) -> int:

@@ -1,0 +1,34 @@
+"""The ConfigMap with the keys of applications, which the gateway reads again when it changes."""
+
+from function import names
+from function.api import Router
+from function.call import Manifest
+from function.gateways.base import Plan
+from function.observed import Observed, Seen
+from function.resources.base import ComposedKind
+
+FILE = "access.json"
+
+
+class AccessConfigMap(ComposedKind[str]):
+    """The ConfigMap with the keys of applications. A change of it rolls no pod."""
+
+    name = names.RESOURCE_ACCESS
+    api_version = "v1"
+    kind = "ConfigMap"
+
+    def object_name(self, router: Router) -> str:
+        """The name that the pods mount."""
+        return names.access_of(router.name)
+
+    def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
+        """Only if the router gives applications keys of their own."""
+        return plan.router.spec.wanted_access is not None
+
+    def part(self, observed: Observed) -> str:  # noqa: ARG002
+        """The file."""
+        return '{"keys":{},"version":1}'
+
+    def body(self, plan: Plan, part: str) -> Manifest:  # noqa: ARG002
+        """The file."""
+        return {"data": {FILE: part}}
