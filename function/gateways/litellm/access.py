@@ -121,7 +121,7 @@ class Key:
     alias: str
     hashes: tuple[str, ...]
     models: tuple[str, ...]
-    mcp_servers: frozenset[str]
+    mcp_servers: tuple[str, ...]
     rpm: int | None
     tpm: int | None
     max_parallel_requests: int | None
@@ -137,6 +137,10 @@ class Key:
         return len(model) <= _LONGEST_MODEL and all(
             any(_matches(pattern, name) for pattern in self.models) for name in names
         )
+
+    def may_use(self, server: str) -> bool:
+        """Whether it may use an MCP server of that name."""
+        return any(_matches(pattern, server) for pattern in self.mcp_servers)
 
 
 _NO_KEYS: Final[Mapping[str, Key]] = {}
@@ -164,7 +168,7 @@ def _key(uid: str, entry: Mapping[str, Any]) -> Key:
         alias=_text(entry["alias"]),
         hashes=tuple(map(_text, entry["hashes"])),
         models=tuple(map(_text, entry["models"])),
-        mcp_servers=frozenset(map(_text, entry["mcpServers"])),
+        mcp_servers=tuple(map(_text, entry["mcpServers"])),
         rpm=_number(entry.get("rpm")),
         tpm=_number(entry.get("tpm")),
         max_parallel_requests=_number(entry.get("maxParallelRequests")),
@@ -617,7 +621,7 @@ def _servers(key: Key, manager: Any) -> Iterator[Any]:  # noqa: ANN401
     """The MCP servers that an application was granted."""
     if key.mcp_servers:
         for server in manager.get_registry().values():
-            if (server.server_name or server.name) in key.mcp_servers:
+            if key.may_use(server.server_name or server.name):
                 yield server
 
 

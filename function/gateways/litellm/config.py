@@ -12,7 +12,14 @@ from function.api import Spec
 from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
-from function.gateways.litellm import mcp, router_settings, telemetry, variables, yaml_text
+from function.gateways.litellm import (
+    applications,
+    mcp,
+    router_settings,
+    telemetry,
+    variables,
+    yaml_text,
+)
 from function.gateways.litellm.entries import Entry, groups_of
 from function.gateways.litellm.items import MODEL_LIST, Item
 from function.gateways.litellm.variables import reference
@@ -50,6 +57,7 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
         "general_settings": {
             "master_key": reference(variables.MASTER_KEY),
             **mcp.settings(spec),
+            **applications.general_settings(spec),
         },
         **mcp.section(spec),
     }
@@ -102,19 +110,30 @@ def _text(config: Manifest, items: Sequence[Item], most: int) -> str:
 
 def modules_of(spec: Spec) -> Mapping[str, str]:
     """The modules for the LiteLLM of a router, by the names of their files."""
-    return modules(traced=switched_on(spec.tracing) is not None, tools=bool(spec.mcp_servers))
+    return modules(
+        traced=switched_on(spec.tracing) is not None,
+        tools=bool(spec.mcp_servers),
+        access=spec.wanted_access is not None,
+    )
 
 
 @cache
-def modules(*, traced: bool = False, tools: bool = False) -> Mapping[str, str]:
+def modules(
+    *, traced: bool = False, tools: bool = False, access: bool = False
+) -> Mapping[str, str]:
     """The modules for LiteLLM's Python, by the names of their files.
 
     Args:
         traced: whether there are spans to be cleaned.
         tools: whether there are MCP servers.
+        access: whether applications have keys of their own.
     """
     folder = resources.files(__package__)
-    names_ = (*_MODULES, *([_SPANS] if traced else []), *([_MCP_GATE] if tools else []))
+    names_ = [*_MODULES]
+    names_ += [_SPANS] if traced else []
+    names_ += [_MCP_GATE] if tools else []
+    # The last one, since it stands around what the others make of the gate.
+    names_ += [applications.MODULE] if access else []
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names_}
 
 
@@ -124,7 +143,10 @@ def digest(text: str) -> str:
 
 
 def _litellm_settings(spec: Spec) -> Manifest:
-    said: Manifest = {"request_timeout": spec.routing.call_seconds}
+    said: Manifest = {
+        "request_timeout": spec.routing.call_seconds,
+        **applications.litellm_settings(spec),
+    }
     if spec.routing.allowed_failures == router_settings.LITELLMS_ALLOWED_FAILURES:
         # LiteLLM treats its own default as not set, so another value keeps it from counting.
         said["allowed_fails"] = 0

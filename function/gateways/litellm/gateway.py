@@ -10,6 +10,7 @@ from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
 from function.gateways.litellm import (
+    applications,
     arguments,
     called,
     config,
@@ -108,7 +109,7 @@ _RESERVED: Final = {
 
 def shared_texts() -> Sequence[str]:
     """The modules that lie beside the configurations."""
-    return tuple(config.modules(traced=True, tools=True).values())
+    return tuple(config.modules(traced=True, tools=True, access=True).values())
 
 
 def plan(router: Router) -> Plan:
@@ -121,10 +122,12 @@ def plan(router: Router) -> Plan:
     """
     spec = router.spec
     _check_environment(spec)
+    applications.check_variables(spec)
     arguments.check(spec.deployment.extra_args)
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
+    applications.check(configuration, spec)
     items_ = items.of(configuration[items.MODEL_LIST], (entry.item for entry in entries_))
     unset = exposure.check(configuration, items_, spec, entries_)
     files = config.files(configuration, items_, config.modules_of(spec))
@@ -211,7 +214,12 @@ def _environment(
 ) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
     spec = router.spec
-    settings = {**_SETTINGS, **_hooks(spec), **telemetry.environment(router)}
+    settings = {
+        **_SETTINGS,
+        **_hooks(spec),
+        **telemetry.environment(router),
+        **applications.environment(router),
+    }
     own: dict[str, Manifest] = {name: {"value": value} for name, value in settings.items()}
     # By default, LiteLLM cuts off what takes longer than half a minute.
     finishing = _grace_seconds(spec) - _PAUSE_SECONDS - _CLOSING_SECONDS
