@@ -209,6 +209,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(HTTPStatus.OK)
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
+        if call.path.endswith("/responses"):
+            self._stream_response(upstream.tokens)
+            return
         for i, word in enumerate(STREAMED):
             upstream.wait(upstream.pause + (upstream.halt if i == len(STREAMED) // 2 else 0))
             chunk = {
@@ -222,6 +225,26 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         self.wfile.write(b"data: [DONE]\n\n")
 
+    def _stream_response(self, tokens: int) -> None:
+        used = {"input_tokens": tokens - 1, "output_tokens": 1, "total_tokens": tokens}
+        events: list[dict[str, object]] = [
+            {"type": "response.created", "response": {**_RESPONSE, "status": "in_progress"}},
+            *(
+                {
+                    "type": "response.output_text.delta",
+                    "item_id": "msg_1",
+                    "output_index": 0,
+                    "content_index": 0,
+                    "delta": word,
+                }
+                for word in STREAMED
+            ),
+            {"type": "response.completed", "response": {**_RESPONSE, "usage": used}},
+        ]
+        for i, event in enumerate(events):
+            said = json.dumps({**event, "sequence_number": i})
+            self.wfile.write(f"event: {event['type']}\ndata: {said}\n\n".encode())
+
     do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server names them.
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # The base's name.
@@ -229,8 +252,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _streams(call: Call) -> bool:
-    chat = call.path.endswith("/chat/completions")
-    return chat and isinstance(call.body, dict) and call.body.get("stream") is True
+    streams = call.path.endswith(("/chat/completions", "/responses"))
+    return streams and isinstance(call.body, dict) and call.body.get("stream") is True
 
 
 def _decoded(raw: bytes) -> Any:  # noqa: ANN401  # JSON is anything.
@@ -280,6 +303,32 @@ def _answer(call: Call, tokens: int) -> Mapping[str, object] | bytes | None:
     return ollama.get(call.path)
 
 
+_USED = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+_RESPONSE = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1767225600,
+    "status": "completed",
+    "model": "m",
+    "output": [
+        {
+            "type": "message",
+            "id": "msg_1",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": ANSWER, "annotations": []}],
+        }
+    ],
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "usage": _USED,
+}
+_PICTURE = {
+    "created": 1767225600,
+    "data": [{"b64_json": "cG9uZw=="}],
+    "usage": {**_USED, "input_tokens_details": {"text_tokens": 1, "image_tokens": 0}},
+}
 _SAME: Mapping[str, Mapping[str, object] | bytes] = {
     "/audio/speech": SPOKEN,
     "/audio/transcriptions": {"text": ANSWER},
@@ -289,7 +338,14 @@ _SAME: Mapping[str, Mapping[str, object] | bytes] = {
         "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -0.5]}],
         "usage": {"prompt_tokens": 1, "total_tokens": 1},
     },
-    "/images/generations": {"created": 1767225600, "data": [{"b64_json": "cG9uZw=="}]},
+    "/images/edits": _PICTURE,
+    "/images/generations": _PICTURE,
+    "/rerank": {
+        "id": "rerank-1",
+        "results": [{"index": 0, "relevance_score": 0.5}],
+        "meta": {"billed_units": {"search_units": 1}},
+    },
+    "/responses": _RESPONSE,
     # Anthropic's
     "/v1/messages": {
         "id": "msg_1",

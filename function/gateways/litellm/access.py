@@ -635,6 +635,8 @@ async def user_api_key_auth(request: Any, api_key: str) -> UserAPIKeyAuth:  # no
     import access  # noqa: PLC0415
 
     caller: UserAPIKeyAuth = await access.door().admit(request.scope, api_key)
+    # The span of the call, of which those that follow are parts.
+    caller.parent_otel_span = getattr(request.state, "parent_otel_span", None)
     return caller
 
 
@@ -818,7 +820,9 @@ def _check_configuration(door: Door) -> None:
         needed = {
             "custom_auth": getattr(proxy_server.user_custom_auth, "__module__", "") == "access",
             "custom_auth_run_common_checks": settings.get("custom_auth_run_common_checks") is True,
-            "enable_post_custom_auth_checks": litellm.enable_post_custom_auth_checks is True,
+            "enable_post_custom_auth_checks": (
+                getattr(litellm, "enable_post_custom_auth_checks", None) is True
+            ),
             "its limits": limiter is PROXY_MaxParallelRequestsHandler_v3,
         }
         absent = [name for name, there in needed.items() if not there]
