@@ -73,7 +73,7 @@ class Budget(Model):
     @model_validator(mode="after")
     def _positive(self) -> "Budget":
         if self.amount == 0:
-            raise refuse("usd must be more than 0: to allow nothing, set models to []")
+            raise refuse("usd must be more than 0")
         return self
 
     @property

@@ -1,5 +1,7 @@
 """The ConfigMap with the keys of applications, which the gateway reads again when it changes."""
 
+from typing import Final
+
 from function import names
 from function.api import Router
 from function.call import Manifest
@@ -7,11 +9,11 @@ from function.gateways.base import Plan
 from function.observed import Observed, Seen
 from function.resources.base import ComposedKind
 
-FILE = "access.json"
+FILE: Final = "access.json"
 
 
 class AccessConfigMap(ComposedKind[str]):
-    """The ConfigMap with the keys of applications. A change of it rolls no pod."""
+    """The ConfigMap with the keys of applications, as hashes. A change of it rolls no pod."""
 
     name = names.RESOURCE_ACCESS
     api_version = "v1"
@@ -22,12 +24,12 @@ class AccessConfigMap(ComposedKind[str]):
         return names.access_of(router.name)
 
     def is_wanted(self, plan: Plan, seen: Seen) -> bool:  # noqa: ARG002
-        """Only if the router gives applications keys of their own."""
+        """Only if applications have keys of their own."""
         return plan.router.spec.wanted_access is not None
 
-    def part(self, observed: Observed) -> str:  # noqa: ARG002
+    def part(self, observed: Observed) -> str:
         """The file."""
-        return '{"keys":{},"version":1}'
+        return "" if observed.accesses is None else observed.accesses.text
 
     def body(self, plan: Plan, part: str) -> Manifest:  # noqa: ARG002
         """The file."""
