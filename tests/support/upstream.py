@@ -214,12 +214,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         for i, word in enumerate(STREAMED):
             upstream.wait(upstream.pause + (upstream.halt if i == len(STREAMED) // 2 else 0))
+            reason = "stop" if i == len(STREAMED) - 1 else None
             chunk = {
                 "id": "chatcmpl-1",
                 "object": "chat.completion.chunk",
                 "created": 1767225600,
                 "model": call.body["model"],
-                "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}],
+                "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": reason}],
             }
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
             self.wfile.flush()
