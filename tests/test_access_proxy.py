@@ -725,12 +725,18 @@ LONG = [{"role": "user", "content": "word " * 20_000}]
         ("/v1/messages", {"messages": LONG, "max_tokens": 5}),
         ("/v1/responses", {"input": LONG}),
         ("/v1/completions", {"prompt": LONG[0]["content"]}),
+        (CHAT, {"messages": LONG, "stream_options": {"include_usage": False}}),
+        (
+            "/v1/completions",
+            {"prompt": LONG[0]["content"], "stream_options": {"include_usage": False}},
+        ),
     ],
 )
-def test_streams_are_counted(running: Running, path: str, body: Manifest) -> None:
+@pytest.mark.parametrize("is_said", [False, True])
+def test_streams_are_counted(running: Running, path: str, body: Manifest, *, is_said: bool) -> None:
     application = running.apply(budget={"usd": "0.01", "period": "Day"})
-    # What the one kind of stream says of it; of the other, LiteLLM counts the words.
-    running.provider.tokens = 20_000
+    # Where no one says what was used, LiteLLM counts the words.
+    running.provider.tokens, running.provider.counts_streams = 20_000, is_said
     status, text = stream(running.pod, application.key, path, **body)
     running.provider.reset()
     assert status == HTTPStatus.OK

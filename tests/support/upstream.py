@@ -77,6 +77,8 @@ class Upstream:
         """For how many seconds a stream halts in its middle, from now on."""
         self.tokens = 2
         """How many tokens a chat completion says that it used."""
+        self.counts_streams = False
+        """Whether a streamed chat completion says it too, where it is asked to."""
         self.calls: list[Call] = []
         """All requests so far, in the order of their arrival.
 
@@ -104,7 +106,7 @@ class Upstream:
         self._server.wait_until_idle()
         self._released.clear()
         self.status, self.failures, self.tokens, self.busiest = HTTPStatus.OK, 0, 2, 0
-        self.error = None
+        self.error, self.counts_streams = None, False
         self.delay = self.pause = self.halt = 0.0
 
     def wait(self, seconds: float) -> None:
@@ -215,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         for i, word in enumerate(STREAMED):
             upstream.wait(upstream.pause + (upstream.halt if i == len(STREAMED) // 2 else 0))
             reason = "stop" if i == len(STREAMED) - 1 else None
-            chunk = {
+            chunk: dict[str, object] = {
                 "id": "chatcmpl-1",
                 "object": "chat.completion.chunk",
                 "created": 1767225600,
@@ -224,6 +226,9 @@ class _Handler(BaseHTTPRequestHandler):
             }
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
             self.wfile.flush()
+        if upstream.counts_streams and (call.body.get("stream_options") or {}).get("include_usage"):
+            chunk |= {"choices": [], "usage": _usage(upstream.tokens)}
+            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
         self.wfile.write(b"data: [DONE]\n\n")
 
     def _stream_response(self, tokens: int) -> None:
@@ -250,6 +255,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # The base's name.
         """Says nothing: the calls are recorded."""
+
+
+def _usage(tokens: int) -> dict[str, int]:
+    return {"prompt_tokens": tokens - 1, "completion_tokens": 1, "total_tokens": tokens}
 
 
 def _streams(call: Call) -> bool:
@@ -282,11 +291,7 @@ def _answer(call: Call, tokens: int) -> Mapping[str, object] | bytes | None:
             "created": 1767225600,
             "model": model,
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {
-                "prompt_tokens": tokens - 1,
-                "completion_tokens": 1,
-                "total_tokens": tokens,
-            },
+            "usage": _usage(tokens),
         }
     done = {
         "model": model,

@@ -424,6 +424,21 @@ class Costs(CustomLogger):  # type: ignore[misc]  # LiteLLM's classes are not kn
         super().__init__()
         self._door = door
 
+    async def async_pre_call_hook(
+        self,
+        user_api_key_dict: object,
+        cache: object,  # noqa: ARG002  # LiteLLM's signature.
+        data: dict[str, Any],
+        call_type: str,
+    ) -> dict[str, Any]:
+        """A call is about to be made."""
+        # LiteLLM asks for what chats have used, and counts the words where no one says it. Of other
+        # texts it does so only if the call has this, and takes their streams for free otherwise.
+        is_text = call_type in ("text_completion", "atext_completion")
+        if is_text and data.get("stream") and self._door.key_of(user_api_key_dict) is not None:
+            data["stream_options"] = data.get("stream_options") or {"include_usage": True}
+        return data
+
     async def async_log_success_event(
         self,
         kwargs: Mapping[str, Any],
