@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from function import names
+from function.api.model_access import stamp
 from function.call import Manifest, Request, ResourceSelector, Response
 from function.compose import compose
 
@@ -170,6 +171,9 @@ class World:
         if _uid(present) not in (None, uid):
             raise AssertionError(f"applied over an object of another controller: {_key(manifest)}")
         applied = {**present, **controlled(manifest, uid=uid)}
+        if manifest["kind"] == "Secret":
+            made = present.get("metadata", {}).get("creationTimestamp", stamp(self.now))
+            applied["metadata"]["creationTimestamp"] = made
         self.add(_scaled(present, applied) if manifest["kind"] == "Deployment" else applied)
 
     def scale(self, replicas: int, manager: str = "kube-controller-manager") -> None:
