@@ -683,6 +683,7 @@ def test_a_budget_is_spent_over_all_pods(running: Running, period: str) -> None:
             assert status == HTTPStatus.TOO_MANY_REQUESTS
             assert answer["error"]["type"] == "insufficient_quota"
             assert stream(pod, application.key)[0] == HTTPStatus.TOO_MANY_REQUESTS
+            assert pod.call("/v1/models", key=application.key)[0] == HTTPStatus.OK
     finally:
         running.provider.reset()
     # Another one's is another's, and what was spent stays spent.
@@ -705,6 +706,24 @@ def test_what_was_spent_before_a_period_is_not_counted_in_it(running: Running) -
     assert chat(running.pod, application.key)[0] == HTTPStatus.OK
     running.redis.ask("set", f"{name}{datetime.now(UTC).strftime('%Y%m%d')}", "5")
     assert chat(running.pod, application.key)[0] == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def test_a_call_is_counted_whose_key_is_revoked_meanwhile(running: Running) -> None:
+    application = running.apply(budget={"usd": "1", "period": "Day"})
+    running.provider.delay = 1
+    try:
+        with ThreadPoolExecutor(1) as callers:
+            asked = running.provider.asked
+            answer = callers.submit(chat, running.pod, application.key)
+            until(lambda: running.provider.asked > asked)
+            entry = running.keys.pop(application.uid)
+            running.write()
+            assert answer.result()[0] == HTTPStatus.OK
+    finally:
+        running.provider.reset()
+    assert chat(running.pod, application.key)[0] == HTTPStatus.UNAUTHORIZED
+    until(lambda: running.spent(application) > 0)
+    running.keys[application.uid] = entry
 
 
 def test_nothing_is_lost_when_many_spend_at_once(running: Running) -> None:
@@ -899,22 +918,18 @@ def test_no_key_is_shown_anywhere(running: Running) -> None:
 # -- LiteLLM does not do its part
 
 
-@pytest.mark.parametrize(
-    ("section", "key"),
-    [
-        ("litellm_settings", "enable_post_custom_auth_checks"),
-        ("general_settings", "custom_auth_run_common_checks"),
-        ("general_settings", "custom_auth"),
-    ],
-)
-def test_litellm_does_not_start_without_its_checks(section: str, key: str) -> None:
+def test_litellm_does_not_start_without_its_checks() -> None:
     deployment, config_maps, held = support.parts(World(router(port=free_port(), access=ACCESS)))
     config = yaml.safe_load(config_maps[0]["data"]["config.yaml"])
-    del config[section][key]
+    needed = {
+        "custom_auth": "general_settings",
+        "custom_auth_run_common_checks": "general_settings",
+        "enable_post_custom_auth_checks": "litellm_settings",
+    }
+    for key, section in needed.items():
+        del config[section][key]
     config_maps[0]["data"]["config.yaml"] = yaml.dump(config)
     pod = Pod(deployment, config_maps=config_maps, secrets=held)
-    with (
-        pytest.raises(NotReady, match=f"LiteLLM would not check keys: it does not have {key}"),
-        pod,
-    ):
+    said = f"LiteLLM would not check keys: it does not have {', '.join(needed)}"
+    with pytest.raises(NotReady, match=said), pod:
         pod.wait_ready()

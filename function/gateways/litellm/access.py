@@ -338,11 +338,13 @@ class Spending:
             self._known[name] = float(said or 0)
         return self._known.get(name, 0.0) + self._unsent.get(name, 0.0)
 
-    async def add(self, key: Key, usd: float) -> None:
+    async def add(self, uid: str, usd: float) -> None:
         """An application has spent more."""
+        if proxy_server.redis_usage_cache is None:
+            return  # There is no budget without one.
         # In both, so that nothing is forgotten when the period of the budget is changed.
         for period in _KEPT_SECONDS:
-            name = self._name(key.uid, period)
+            name = self._name(uid, period)
             self._unsent[name] = self._unsent.get(name, 0.0) + usd
         await self.send()
 
@@ -400,8 +402,9 @@ class Spending:
     def _forget(self) -> None:
         """Forgets past days and months."""
         now = {_period(period) for period in _KEPT_SECONDS}
-        for name in [name for name in self._known if name.split(":")[-1] not in now]:
-            del self._known[name]
+        for amounts in (self._known, self._unsent):
+            for name in [name for name in amounts if name.split(":")[-1] not in now]:
+                del amounts[name]
 
     def _name(self, uid: str, period: str) -> str:
         # The braces keep what is sent together on one node of a cluster.
@@ -420,7 +423,7 @@ class Costs(CustomLogger):  # type: ignore[misc]  # LiteLLM's classes are not kn
     """Counts what calls cost, when LiteLLM says that they have ended, streams too."""
 
     def __init__(self, door: "Door") -> None:
-        """Takes who knows the applications."""
+        """Takes who knows the applications and what they have spent."""
         super().__init__()
         self._door = door
 
@@ -449,9 +452,12 @@ class Costs(CustomLogger):  # type: ignore[misc]  # LiteLLM's classes are not kn
         """A call has ended well."""
         standard = kwargs.get("standard_logging_object") or {}
         cost = kwargs.get("response_cost") or standard.get("response_cost")
-        key = self._door.key_of(_auth_of(kwargs))
-        if key is not None and isinstance(cost, int | float) and cost > 0:
-            await self._door.spending.add(key, float(cost))
+        auth = _auth_of(kwargs)
+        # Also one whose key is no longer listed: it may be listed again.
+        is_application = getattr(auth, "user_role", None) == LitellmUserRoles.INTERNAL_USER
+        uid = getattr(auth, "user_id", None)
+        if is_application and uid and isinstance(cost, int | float) and cost > 0:
+            await self._door.spending.add(uid, float(cost))
 
 
 def _auth_of(kwargs: Mapping[str, Any]) -> object:
@@ -517,7 +523,8 @@ class Door:
                 return _administrator()
             key = self._find(given)
             models = _judge(key, scope)
-            await self._check_budget(key)
+            if scope["method"] != "GET":
+                await self._check_budget(key)
         except _Refused as refusal:
             self.shown.refused(refusal.reason)
             raise
