@@ -103,8 +103,8 @@ def golden(example: Path) -> str:
     # As on a cluster that has all that a router may ask for.
     kinds = [kind.definition for kind in KINDS.values() if kind.definition is not None]
     given = replace(given, required=[*given.required, *map(definition, kinds)])
-    (rendered,), _ = render.render(given)
-    shown = rendered.documents(xr=True, results=True)
+    rendered, _ = render.render(given)
+    shown = [document for one in rendered for document in one.documents(xr=True, results=True)]
     for document in shown:
         if document["kind"] == "ConfigMap":
             # The same for all; a change to one shows in its hash.
@@ -248,7 +248,10 @@ FILES: dict[Path, Callable[[], str]] = {
     GOLDEN / "messages.txt": all_messages,
     RELEASES / f"{__version__}.json": release_file,
     **{copied: partial(copy_of, original) for copied, original in COPIES.items()},
-    **{GOLDEN / f"{name}.yaml": partial(golden, EXAMPLES / f"{name}.yaml") for name in ROUTERS},
+    **{
+        GOLDEN / f"{name}.yaml": partial(golden, EXAMPLES / f"{name}.yaml")
+        for name in (*ROUTERS, "access")
+    },
 }
 """The generated files, and what makes the whole text of each."""
 

@@ -13,7 +13,7 @@ from function.access import request
 from function.call import Manifest, Request
 from function.errors import Refused
 from function.grants import listing
-from tests.generate import ROOT
+from tests.generate import EXAMPLES, ROOT
 from tests.support.accesses import access
 from tests.support.apiserver import ApiError, Client, crds_of, serve
 from tests.test_access import KEY_1, Cluster, rotated
@@ -149,6 +149,13 @@ def test_a_config_map_holds_the_largest_file(apiserver: Client) -> None:
         "data": {"access.json": "x" * listing.MAX_BYTES},
     }
     apiserver.create(manifest, dry_run=True)
+
+
+def test_the_example_is_applied(api: Client) -> None:
+    for manifest in yaml.safe_load_all((EXAMPLES / "access.yaml").read_text()):
+        if manifest["kind"] != names.KIND:
+            manifest["metadata"]["namespace"] = "apps"
+            api.apply(manifest, field_manager="kubectl", dry_run=True)
 
 
 def test_the_columns_show_what_matters(api: Client) -> None:

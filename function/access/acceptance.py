@@ -84,7 +84,7 @@ def _waiting(verdict: Verdict) -> str:
     most = 0 if verdict.grant is None else verdict.grant.most_keys
     return (
         "The gateway does not know the key yet; it learns of it within a quarter of a minute. If "
-        f"this lasts, the namespace may have more than the {most} ModelAccess objects that are "
+        f"this lasts, the namespace may have more ModelAccess objects than the {most} that are "
         "accepted, the oldest first, or the ModelRouter's spec is refused, or has no room for more "
         "keys: see its conditions."
     )
