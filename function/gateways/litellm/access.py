@@ -1,10 +1,10 @@
 """Who may call: the keys of applications, and the gateway's master key.
 
 LiteLLM without a database knows one key, its administrator's. This answers in its place whether a
-call is allowed (LiteLLM calls it `custom_auth`). Keys are listed in a file that the pod mounts
-beside its configuration and that changes while it runs: ACCESS_FILE, of which there are hashes and
-limits in it, but no key. A key begins with the uid of the application that it was made for, which
-finds its entry; all keys of one application share their limits.
+call is allowed (LiteLLM calls it `custom_auth`). Applications are listed in a file that changes
+while the pod runs, ACCESS_FILE: it holds the hashes of their keys, and their limits. A key begins
+with the uid of the application that it was made for, which finds the entry; all keys of one
+application share its limits.
 
 - A key calls what the gate opens to everyone, and no more: what GATE_OPEN_ROUTES and
   GATE_OPEN_PARAMETERS open beside that is for the master key alone. Of the models and MCP servers
@@ -488,7 +488,7 @@ class _Refused(ProxyException):  # type: ignore[misc]  # LiteLLM's classes are n
     """A call is refused, in the way of OpenAI's API."""
 
     def __init__(self, status: int, reason: str, message: str, code: str) -> None:
-        # Waiting for a second does not help, which is what OpenAI's libraries would do.
+        # OpenAI's libraries would wait for a second and try again, which does not help.
         headers = {"x-should-retry": "false"}
         kind = "insufficient_quota" if code == "insufficient_quota" else "invalid_request_error"
         super().__init__(
