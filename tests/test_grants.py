@@ -288,6 +288,18 @@ def test_one_without_a_key_yet_keeps_its_place() -> None:
     assert counts(answer) == (0, 1)
 
 
+def test_the_place_of_one_that_expires_is_free_then() -> None:
+    accesses = [
+        created(access("a", number=1, expiresAt=stamp(NOW + 9)), 1),
+        created(with_key(access("b", number=2)), 2),
+    ]
+    world = world_of(*accesses, grants=[{"namespace": "apps", "maxKeys": 1}])
+    answer = world.reconcile()
+    assert (counts(answer), answer.until) == ((0, 1), NOW + 9)
+    world.now += 9
+    assert set(entries(world.reconcile())) == {uid_of(2)}
+
+
 def test_one_that_is_refused_takes_no_place() -> None:
     accesses = [
         created(with_key(access("a", number=1, models=["x"])), 1),
