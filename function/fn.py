@@ -93,13 +93,14 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         if (kept := self.kept.answer(digest, time.time())) is not None:
             self.telemetry.kept(time.perf_counter() - begun)
             return kept
-        if req.ByteSize() > LARGE_BYTES:
+        size = req.ByteSize()
+        if size > LARGE_BYTES:
             loop = asyncio.get_running_loop()
             answer, rsp = await loop.run_in_executor(self._large, self._answer, req)
         else:
             answer, rsp = self._answer(req)
         data = rsp.SerializeToString()
-        self.telemetry.answered(answer, time.perf_counter() - begun)
+        self.telemetry.answered(answer, time.perf_counter() - begun, size)
         if answer.refusal is None and answer.repeatable:
             self.kept.keep_answer(digest, data, answer.until)
         return data
@@ -136,7 +137,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         refusal = bounds.too_deep()
         self.log.info("Refused", reason=refusal.reason)
         answer = refused(Request(), refusal)
-        self.telemetry.answered(answer, 0)
+        self.telemetry.answered(answer, 0, 0)
         return write_response(fnv1.RunFunctionRequest(), answer).SerializeToString()
 
 

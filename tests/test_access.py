@@ -102,6 +102,8 @@ def test_an_application_gets_its_key_once_the_gateway_knows_it() -> None:
     assert (second.unready, second.ttl_seconds) == (True, 4)
     cluster.turn_of_router()
     third = cluster.turn()
+    assert not third.resources["secret"].ready  # Before it has been seen.
+    assert cluster.turn().resources["secret"].ready
     values = cluster.values()
     assert values is not None
     key = values["OPENAI_API_KEY"]
@@ -207,6 +209,7 @@ def test_a_new_key_is_handed_out_once_the_gateway_knows_it() -> None:
     for answer in answers:
         assert accepted(answer).status == "True"
         assert not answer.unready
+        assert all(resource.ready for resource in answer.resources.values())
         assert answer.ttl_seconds == 4
     assert cluster.secrets() == {"app", KEY_1, KEY_2}
     cluster.turn_of_router()
@@ -351,6 +354,30 @@ def test_an_edited_secret_is_set_back(annotation: str | None) -> None:
     found["data"]["OPENAI_API_KEY"] = base64.b64encode(b"sk-mine").decode()
     cluster.turn()
     assert cluster.values() == before
+
+
+def test_an_edited_secret_is_set_back_without_a_router_too() -> None:
+    cluster = rotated()
+    before = cluster.values()
+    no_router(cluster)
+    found = cluster.access.objects["Secret", "apps", "app"]
+    found["data"]["OPENAI_API_KEY"] = base64.b64encode(b"sk-mine").decode()
+    cluster.turn()
+    assert cluster.values() == before
+    found = cluster.access.objects["Secret", "apps", "app"]
+    found["data"]["OPENAI_BASE_URL"] = ""
+    cluster.turn()
+    assert before is not None
+    assert cluster.values() == {**before, "OPENAI_BASE_URL": ""}  # Until the router is back.
+
+
+def test_a_new_key_is_a_new_one_whatever_the_secret_says() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    del cluster.access.objects["Secret", "apps", "app"]["metadata"]["annotations"]
+    cluster.ask(keyGeneration=2)
+    cluster.settle()
+    assert cluster.values(KEY_1) != cluster.values(KEY_2)
 
 
 def test_a_key_secret_without_a_key_is_refused() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from function import fn, globs, names, structs
 from function.api.model_access import MAX_GENERATIONS, stamp
-from function.call import Manifest, Response
+from function.call import Manifest, Request, Response
+from function.compose import compose
 from function.grants import listing
 from function.kept import Kept
 from tests.support.accesses import access, hash_of, legacy, uid_of, with_key
@@ -65,11 +66,15 @@ def test_without_access_no_model_access_is_looked_at() -> None:
 def test_nothing_is_composed_before_they_are_looked_up() -> None:
     """An empty list would revoke every key."""
     world = world_of(with_key(access()))
-    world.reconcile()
-    request = world.call().requirements
-    assert request["modelAccesses"].name is None
-    assert request["modelAccesses"].namespace is None
-    assert request["modelAccesses"].kind == "ModelAccess"
+    wanted = world.call().requirements
+    others = {name: None for name in wanted if name != "modelAccesses"}
+    answer = compose(Request(world.xr, {}, others))
+    assert not answer.resources
+    assert not answer.conditions
+    assert answer.requirements == wanted
+    assert wanted["modelAccesses"].name is None
+    assert wanted["modelAccesses"].namespace is None
+    assert wanted["modelAccesses"].kind == "ModelAccess"
     assert World(behind_claim(access={})).call().requirements["modelAccesses"].kind == (
         "XModelAccess"
     )
@@ -288,6 +293,18 @@ def test_one_without_a_key_yet_keeps_its_place() -> None:
     assert counts(answer) == (0, 1)
 
 
+def test_the_place_of_one_that_expires_is_free_then() -> None:
+    accesses = [
+        created(access("a", number=1, expiresAt=stamp(NOW + 9)), 1),
+        created(with_key(access("b", number=2)), 2),
+    ]
+    world = world_of(*accesses, grants=[{"namespace": "apps", "maxKeys": 1}])
+    answer = world.reconcile()
+    assert (counts(answer), answer.until) == ((0, 1), NOW + 9)
+    world.now += 9
+    assert set(entries(world.reconcile())) == {uid_of(2)}
+
+
 def test_one_that_is_refused_takes_no_place() -> None:
     accesses = [
         created(with_key(access("a", number=1, models=["x"])), 1),
@@ -430,6 +447,47 @@ def test_what_two_patterns_have_in_common_is_what_both_match(
 def test_the_case_of_letters_matters_to_what_is_granted() -> None:
     assert globs.intersect("GPT-4o", "gpt-*") == ()
     assert globs.intersect("GPT*", "gpt*") == ()
+
+
+# -- What the platform team says
+
+
+def test_a_policy_may_deny_a_router_to_give_keys() -> None:
+    world = world_of()
+    world.platform = {"policy": {"fields": {"denied": ["access"]}}}
+    refusal = world.reconcile().refusal
+    assert refusal is not None
+    assert refusal.reason == names.REASON_POLICY_VIOLATED
+    assert "spec.access must not be set" in refusal.message
+
+
+def test_defaults_may_hold_grants_which_a_router_may_switch_off() -> None:
+    platform = {"defaults": {"access": {"grants": [{"namespace": "apps"}]}}}
+    world = World(router(), platform=platform)
+    world.add(with_key(access()))
+    assert counts(world.reconcile()) == (1, 0)
+    world = World(router(access={"grants": []}), platform=platform)
+    world.add(with_key(access()))
+    assert counts(world.reconcile()) == (0, 1)
+    world = World(router(access={"enabled": False}), platform=platform)
+    assert names.RESOURCE_ACCESS not in world.reconcile().resources
+
+
+def test_the_platform_teams_shorter_time_holds() -> None:
+    for seconds, ttl in ((5, 5), (60, 12), (600, 12)):
+        world = world_of()
+        world.settings = {"ttlSeconds": seconds}
+        assert world.reconcile().ttl_seconds == ttl
+
+
+def test_switched_off_again_the_keys_are_gone() -> None:
+    world = world_of(with_key(access()))
+    world.reconcile()
+    world.xr["spec"]["access"]["enabled"] = False
+    answer = world.reconcile()
+    assert ("ConfigMap", "team", "gw-access") not in world.objects
+    pod = answer.resources[names.RESOURCE_DEPLOYMENT].manifest["spec"]["template"]["spec"]
+    assert "access" not in [volume["name"] for volume in pod["volumes"]]
 
 
 # -- On the wire

@@ -71,11 +71,8 @@ def choose(observed: Observed, known: Known, now: float) -> Chosen:
 
 
 def _handed(keys: Mapping[int, KeySecret], observed: Observed, known: Known) -> int | None:
-    """The newest generation that the gateway knows, and never an older one than before.
-
-    A key that is only about to be made is not asked for: the gateway cannot know it.
-    """
-    listed = [g for g, key in keys.items() if g in observed.keys and known.lists(key.hash)]
+    """The newest generation that the gateway knows, and never an older one than before."""
+    listed = [generation for generation, key in keys.items() if known.lists(key.hash)]
     return max([*listed, *_before(keys, observed)], default=None)
 
 

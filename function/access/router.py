@@ -72,7 +72,8 @@ def _offer(application: Application, router: Mapping[str, Any]) -> Offer | None:
     redis = merged.get("redis")
     return Offer(
         access=switched_on(access),
-        models=tuple(_names(spec, "aiModels")),
+        # Only wishes are held against them.
+        models=tuple(_names(spec, "aiModels")) if application.spec.models is not None else (),
         mcp_servers=tuple(_names(spec, "mcpServers")),
         counts=isinstance(redis, dict) and redis.get("enabled") is not False,
     )

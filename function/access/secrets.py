@@ -19,9 +19,8 @@ def build(observed: Observed, chosen: Chosen, accepted: Accepted) -> dict[str, D
     """
     application, before = observed.application, observed.secret
     resources = {
-        f"{names.RESOURCE_KEY}{generation}": DesiredResource(
-            _key(application, key), generation in observed.keys
-        )
+        # No one waits for a key, least of all those who have an older one.
+        f"{names.RESOURCE_KEY}{generation}": DesiredResource(_key(application, key), ready=True)
         for generation, key in chosen.keys.items()
     }
     handed = None if chosen.handed is None else chosen.keys.get(chosen.handed)

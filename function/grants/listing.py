@@ -40,7 +40,7 @@ class Listing:
         keys: the first 8 hexadecimal digits of each accepted key's hash.
         is_near: whether not many more would find room.
         is_full: whether some find none.
-        until: when an accepted one expires next, in seconds since 1970; None if none does.
+        until: when the next of them expires, in seconds since 1970; None if none does.
     """
 
     text: str
@@ -78,6 +78,8 @@ def list_keys(
         if verdict is None or verdict.limits is None or verdict.grant is None:
             refused += 1
             continue
+        if one.spec is not None and one.spec.end is not None:
+            ends.append(one.spec.end)  # Its place is free then, if it has one.
         of_namespace[one.namespace] += 1
         if of_namespace[one.namespace] > verdict.grant.most_keys:
             refused += 1
@@ -92,8 +94,6 @@ def list_keys(
         size += len(entry) + 1
         entries[one.uid] = entry
         keys.update(text[:8] for text in one.hashes)
-        if one.spec is not None and one.spec.end is not None:
-            ends.append(one.spec.end)
     return Listing(
         text=_HEAD + ",".join(entries[uid] for uid in sorted(entries)) + _TAIL,
         accepted=len(entries),

@@ -18,6 +18,7 @@ class AccessConfigMap(ComposedKind[str]):
     name = names.RESOURCE_ACCESS
     api_version = "v1"
     kind = "ConfigMap"
+    is_kept = False
 
     def object_name(self, router: Router) -> str:
         """The name that the pods mount."""
