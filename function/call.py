@@ -35,6 +35,8 @@ class Request:
             spec, and the input. None: nothing is kept for the next call.
         size: how many bytes that has.
         entries: tells the entries of the spec's `aiModels` as bytes, in order, once it was read.
+        lists: all objects of each requirement, where there may be several.
+        now: the time, in seconds since 1970.
     """
 
     composite: Mapping[str, Any] = field(default_factory=dict)
@@ -45,6 +47,8 @@ class Request:
     source: bytes | None = None
     size: int = 0
     entries: Callable[[], Sequence[bytes]] = tuple
+    lists: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    now: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,18 +76,18 @@ class Result:
 
 @dataclass(frozen=True)
 class ResourceSelector:
-    """One object that Crossplane is asked to look up before it calls the function again.
+    """What Crossplane is asked to look up before it calls the function again.
 
     Attributes:
         api_version: of the object.
         kind: of the object.
-        name: of the object.
+        name: of the object; None for all objects of the kind, in all namespaces.
         namespace: of the object; None if its kind has none.
     """
 
     api_version: str
     kind: str
-    name: str
+    name: str | None
     namespace: str | None = None
 
 
@@ -119,6 +123,7 @@ class Response:
         unready: whether the composite resource is unready although no composed resource is.
         ttl_seconds: how many seconds Crossplane may wait before it calls again.
         repeatable: whether the same request would get the same answer: nothing in it is random.
+        until: from when on it would not, in seconds since 1970; None if time changes nothing.
     """
 
     resources: Mapping[str, DesiredResource] = field(default_factory=dict)
@@ -130,6 +135,7 @@ class Response:
     unready: bool = False
     ttl_seconds: int = 60
     repeatable: bool = True
+    until: float | None = None
 
 
 def conditions_of(observed: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ It knows no protobuf and does no input or output.
 from collections.abc import Mapping
 from typing import Any
 
-from function import policy, report
+from function import access, names, policy, report
 from function.api import router as api
 from function.call import Request, Response
 from function.errors import Refused
@@ -19,7 +19,7 @@ from function.resources import KINDS, build
 def compose(
     request: Request, kept: Kept | None = None, platform: Mapping[str, Any] | None = None
 ) -> Response:
-    """Composes a router, or says in one sentence why not.
+    """Composes a router, or a ModelAccess, or says in one sentence why not.
 
     Args:
         request: what is asked.
@@ -28,9 +28,21 @@ def compose(
             must be the same in all calls with the same `kept`.
     """
     try:
+        if _is_access(request):
+            return access.compose(request, platform or {})
         return _compose(request, Kept() if kept is None else kept, platform or {})
     except Refused as refusal:
-        return report.refused(request, refusal)
+        return refused(request, refusal)
+
+
+def refused(request: Request, refusal: Refused) -> Response:
+    """The response to what is not composed."""
+    tell = access.refused if _is_access(request) else report.refused
+    return tell(request, refusal)
+
+
+def _is_access(request: Request) -> bool:
+    return request.composite.get("kind") in (names.ACCESS_KIND, names.LEGACY_ACCESS_KIND)
 
 
 def _compose(request: Request, kept: Kept, platform: Mapping[str, Any]) -> Response:

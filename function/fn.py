@@ -12,11 +12,11 @@ from crossplane.function.proto.v1 import run_function_pb2 as fnv1
 from crossplane.function.proto.v1 import run_function_pb2_grpc as grpcv1
 from google.protobuf import struct_pb2
 
-from function import names, report, resources, structs
+from function import names, structs
 from function.api import bounds, router
 from function.api.bounds import Known
 from function.call import Manifest, Request, Response
-from function.compose import compose
+from function.compose import compose, refused
 from function.errors import Refused
 from function.gateways import GATEWAYS
 from function.kept import DEFAULT_BYTES, Kept
@@ -90,18 +90,19 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         self.log.debug("Running function", tag=req.meta.tag)
         begun = time.perf_counter()
         digest = structs.digest(req)
-        if (kept := self.kept.answer(digest)) is not None:
+        if (kept := self.kept.answer(digest, time.time())) is not None:
             self.telemetry.kept(time.perf_counter() - begun)
             return kept
-        if req.ByteSize() > LARGE_BYTES:
+        size = req.ByteSize()
+        if size > LARGE_BYTES:
             loop = asyncio.get_running_loop()
             answer, rsp = await loop.run_in_executor(self._large, self._answer, req)
         else:
             answer, rsp = self._answer(req)
         data = rsp.SerializeToString()
-        self.telemetry.answered(answer, time.perf_counter() - begun)
+        self.telemetry.answered(answer, time.perf_counter() - begun, size)
         if answer.refusal is None and answer.repeatable:
-            self.kept.keep_answer(digest, data)
+            self.kept.keep_answer(digest, data, answer.until)
         return data
 
     def _answer(self, req: fnv1.RunFunctionRequest) -> tuple[Response, fnv1.RunFunctionResponse]:
@@ -113,7 +114,7 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
             answer = compose(request, self.kept, self._platform)
             rsp = write_response(req, answer)
             if (size := rsp.ByteSize()) > MAX_RESPONSE_BYTES:
-                answer = report.refused(request, _too_large(size))
+                answer = refused(request, _too_large(size))
                 # Without what other steps desire, which Crossplane keeps anyway.
                 rsp = write_response(fnv1.RunFunctionRequest(meta=req.meta), answer)
         except Exception as error:  # noqa: BLE001  # See above.
@@ -135,8 +136,8 @@ class FunctionRunner(grpcv1.FunctionRunnerServiceServicer):
         """
         refusal = bounds.too_deep()
         self.log.info("Refused", reason=refusal.reason)
-        answer = report.refused(Request(), refusal)
-        self.telemetry.answered(answer, 0)
+        answer = refused(Request(), refusal)
+        self.telemetry.answered(answer, 0, 0)
         return write_response(fnv1.RunFunctionRequest(), answer).SerializeToString()
 
 
@@ -158,10 +159,10 @@ def _defect(
     """
     refusal = Refused(names.REASON_INTERNAL_ERROR, _DEFECT)
     try:
-        answer = report.refused(request, refusal)
+        answer = refused(request, refusal)
         return answer, write_response(req, answer)
     except Exception:  # noqa: BLE001  # What is told then depends on nothing in the request.
-        answer = report.refused(Request(), refusal)
+        answer = refused(Request(), refusal)
         return answer, write_response(fnv1.RunFunctionRequest(meta=req.meta), answer)
 
 
@@ -178,15 +179,18 @@ def read_request(req: fnv1.RunFunctionRequest, kept: Kept | None = None) -> Requ
     return Request(
         composite=composite,
         observed={
-            name: structs.View(req.observed.resources[name].resource)
-            for name in resources.KINDS
-            if name in req.observed.resources
+            name: structs.View(found.resource) for name, found in req.observed.resources.items()
         },
         required={
             name: structs.View(found.items[0].resource) if found.items else None
             for name, found in req.required_resources.items()
         },
+        lists={
+            name: [structs.View(item.resource) for item in found.items]
+            for name, found in req.required_resources.items()
+        },
         input=structs.Whole(lambda: _input(req)),
+        now=time.time(),
         router=identity,
         source=structs.digest(*identity, spec, req.input),
         size=spec.ByteSize() + req.input.ByteSize(),
@@ -277,8 +281,12 @@ def write_response(req: fnv1.RunFunctionRequest, answer: Response) -> fnv1.RunFu
             wanted.api_version,
             wanted.kind,
             match_name=wanted.name,
+            # All of the kind: the first versions of Crossplane want to be told some labels.
+            match_labels={} if wanted.name is None else None,
             namespace=wanted.namespace,
         )
+        if wanted.name is None:
+            rsp.requirements.resources[name].match_labels.SetInParent()
     for condition in answer.conditions:
         rsp.conditions.append(
             fnv1.Condition(

@@ -67,3 +67,34 @@ def _meet(one: tuple[str, ...], other: tuple[str, ...], name: str) -> bool:
 
 def _begin_alike(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
+
+
+def intersect(one: str, other: str) -> tuple[str, ...]:
+    """What two patterns have in common, as patterns; nothing if no text matches both.
+
+    Each has at most one `*`. Unlike above, the case of letters matters: what is granted must not
+    grow.
+    """
+    if STAR not in one or STAR not in other:
+        text, pattern = (one, other) if STAR not in one else (other, one)
+        return (text,) if _takes(pattern, text) else ()
+    (begin, end), (other_begin, other_end) = one.split(STAR), other.split(STAR)
+    if not (_begin_alike(begin, other_begin) and _begin_alike(end[::-1], other_end[::-1])):
+        return ()
+    head, tail = max(begin, other_begin, key=len), max(end, other_end, key=len)
+    shortest = max(len(begin) + len(end), len(other_begin) + len(other_end))
+    # Shorter texts, in which the head of one pattern and the tail of the other share some of it.
+    shared = (
+        head + tail[count:]
+        for count in range(1, min(len(head), len(tail)) + 1)
+        if head.endswith(tail[:count]) and len(head) + len(tail) - count >= shortest
+    )
+    return (f"{head}{STAR}{tail}", *shared)
+
+
+def _takes(pattern: str, text: str) -> bool:
+    """Whether a pattern with at most one `*` matches a text, of which the case matters."""
+    begin, star, end = pattern.partition(STAR)
+    if not star:
+        return pattern == text
+    return len(text) >= len(begin) + len(end) and text.startswith(begin) and text.endswith(end)

@@ -5,7 +5,7 @@ nothing has changed. So these are kept:
 
 - The answer to a request, by the digest of the whole request: the same request gets the same answer
   without being read. An answer with something random in it is not kept, nor is a refusal, nor what
-  a defect leads to.
+  a defect leads to; one that depends on the time is kept for as long as it holds.
 - The plan of a router, with the digest of all that it is made from: while only the cluster changes,
   neither is the spec read again nor the configuration written. The plan keeps its manifests.
 - The entries of that plan's `aiModels`, by their bytes, with what was made of each: if the spec
@@ -69,20 +69,22 @@ class Kept:
         """Of how many routers plans are kept."""
         return len(self._plans)
 
-    def answer(self, digest: bytes) -> bytes | None:
-        """The answer to a request with this digest, if it is kept."""
+    def answer(self, digest: bytes, now: float = 0.0) -> bytes | None:
+        """The answer to a request with this digest, if it is kept and still holds at a time."""
         with self._lock:
             answer = self._answers.get(digest)
-        return None if answer is None else answer.whole
+        if answer is None or (answer.until is not None and answer.until <= now):
+            return None
+        return answer.whole
 
-    def keep_answer(self, digest: bytes, answer: bytes) -> None:
-        """Keeps the answer to a request with this digest."""
+    def keep_answer(self, digest: bytes, answer: bytes, until: float | None = None) -> None:
+        """Keeps the answer to a request with this digest, which may hold only until a time."""
         parts = [answer]
         for text in self._texts:
             parts = [piece for part in parts for piece in _around(text, part)]
         own = sum(len(part) for part in parts if not any(part is text for text in self._texts))
         with self._lock:
-            _put(self._answers, digest, _Answer(tuple(parts), own))
+            _put(self._answers, digest, _Answer(tuple(parts), own, until))
 
     def plan(self, request: Request) -> Plan | None:
         """The plan of a request's router, if it is kept and what it was made from is the same."""
@@ -114,6 +116,8 @@ class _Answer:
     parts: tuple[bytes, ...]
     own: int
     """How many bytes of it no other answer shares."""
+    until: float | None = None
+    """From when on it no longer holds."""
 
     @property
     def whole(self) -> bytes:

@@ -12,6 +12,9 @@ API_VERSION: Final = f"{GROUP}/v1alpha1"
 KIND: Final = "ModelRouter"
 LEGACY_KIND: Final = "XModelRouter"
 """The composite resource behind a claim of kind ModelRouter."""
+ACCESS_KIND: Final = "ModelAccess"
+LEGACY_ACCESS_KIND: Final = "XModelAccess"
+"""The composite resource behind a claim of kind ModelAccess."""
 
 MACHINERY: Final = frozenset(
     {
@@ -35,6 +38,7 @@ INPUT_KIND: Final = "Input"
 
 # Names of composed resources: how Crossplane tells them apart. They never change, since a new name
 # means a new object, and the old one is deleted.
+RESOURCE_ACCESS: Final = "access"
 RESOURCE_CONFIG_MAP: Final = "configMap"
 RESOURCE_DEPLOYMENT: Final = "deployment"
 RESOURCE_AUTOSCALER: Final = "horizontalPodAutoscaler"
@@ -45,6 +49,11 @@ RESOURCE_NETWORK_POLICY: Final = "networkPolicy"
 RESOURCE_POD_DISRUPTION_BUDGET: Final = "podDisruptionBudget"
 RESOURCE_SERVICE: Final = "service"
 RESOURCE_SERVICE_MONITOR: Final = "serviceMonitor"
+
+# The same of a ModelAccess.
+RESOURCE_SECRET: Final = "secret"  # noqa: S105  # It is called so.
+RESOURCE_KEY: Final = "key-"
+"""What the name of each generation's Secret begins with; its number follows."""
 
 LABEL_APP: Final = "app"
 """The Deployment's selector. It is immutable there, so it is this one label and nothing else."""
@@ -57,6 +66,11 @@ ANNOTATION_AUTOSCALED: Final = f"{GROUP}/autoscaled"
 """On a Deployment that an autoscaler scales or scaled, so that its number of pods is kept."""
 ANNOTATION_KEY_ID: Final = f"{GROUP}/key-id"
 """On a generated master key: tells it from the one before it, without being derived from it."""
+ANNOTATION_KEY_GENERATION: Final = f"{GROUP}/key-generation"
+"""On a Secret with the key of a ModelAccess: of which generation the key is."""
+ANNOTATION_REPLACED_AT: Final = f"{GROUP}/replaced-at"
+"""On the Secret of an older generation: when applications were given a newer one."""
+LABEL_ACCESS: Final = f"{GROUP}/modelaccess"
 
 PORT_NAME: Final = "http"
 
@@ -65,6 +79,8 @@ CONFIGURED: Final = "Configured"
 CREDENTIALS_PRESENT: Final = "CredentialsPresent"
 AVAILABLE: Final = "Available"
 ROLLED_OUT: Final = "RolledOut"
+ACCEPTED: Final = "Accepted"
+"""Of a ModelAccess: whether the gateway takes its key."""
 
 # Reasons of Configured: one for success, the others for every fatal result.
 REASON_CONFIGURED: Final = "Configured"
@@ -104,6 +120,19 @@ EVENT_NOT_SERVED: Final = "KindNotServed"
 """Objects that are asked for and of whose kind the cluster knows nothing."""
 EVENT_SINGLE_DEPLOYMENT: Final = "SingleDeployment"
 """Models with one deployment and no fallback."""
+EVENT_ACCESS: Final = "CheckAccess"
+"""More ModelAccess objects than a gateway can keep the keys of, or nearly so."""
+
+# Reasons of Accepted, beside those of Configured for what is refused as it stands.
+REASON_ACCEPTED: Final = "Accepted"
+REASON_KEY_WAITING: Final = "Waiting"
+REASON_NO_ROUTER: Final = "NoRouter"
+REASON_NOT_ALLOWED: Final = "NotAllowed"
+REASON_MODEL_NOT_OFFERED: Final = "ModelNotOffered"
+REASON_TOO_MANY_MODELS: Final = "TooManyModels"
+REASON_BUDGET_NEEDS_REDIS: Final = "BudgetNeedsRedis"
+REASON_EXPIRED: Final = "Expired"
+REASON_KEY_UNUSABLE: Final = "KeyUnusable"
 
 # Reasons of CredentialsPresent.
 REASON_ALL_PRESENT: Final = "AllPresent"
@@ -126,6 +155,19 @@ def config_map_of(router: str) -> str:
     return f"{router}-config"
 
 
+def access_of(router: str) -> str:
+    """The name of the ConfigMap with the applications' keys of the router of that name."""
+    return f"{router}-access"
+
+
 def generated_key_of(router: str) -> str:
     """The name of the Secret with the master key that is generated for the router of that name."""
     return f"{router}-master-key"
+
+
+def key_of_access(access: str, generation: int, uid: str) -> str:
+    """The name of the Secret with one generation's key of the ModelAccess of that name.
+
+    Some digits of the uid keep it from being that of another ModelAccess's key.
+    """
+    return f"{access}-key-{generation}-{uid.replace('-', '')[:5]}"

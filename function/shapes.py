@@ -4,7 +4,7 @@ What is not of the shape that is asked for counts as not being there: an odd obj
 and reading it never raises. All that is read of observed objects is read through this module.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 _MAX_INT: Final = 2**63
@@ -53,3 +53,36 @@ def objects_at(value: object, *path: str) -> list[Mapping[str, Any]]:
 def text_at(value: object, *path: str) -> str:
     """The string at a path of keys; an empty one if there is none."""
     return as_text(at(value, *path))
+
+
+def plain(value: object, *, most: int) -> Any:  # noqa: ANN401  # Any JSON.
+    """A copy in dicts and lists, for what takes no other mappings and sequences.
+
+    Args:
+        value: any JSON.
+        most: how many values it may hold; None comes back if there are more.
+    """
+    copier = _Copier(most)
+    copied = copier.copy(value)
+    return None if copier.left < 0 else copied
+
+
+class _Copier:
+    """Copies JSON, and counts what it copies."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def copy(self, value: object) -> Any:  # noqa: ANN401  # Any JSON.
+        match value:
+            case Mapping():
+                return {key: self.copy(value[key]) for key in self._within(value)}
+            case Sequence() if not isinstance(value, str | bytes):
+                return [self.copy(item) for item in self._within(value)]
+            case _:
+                return value
+
+    def _within(self, items: Collection[Any]) -> Iterable[Any]:
+        """The items, or nothing once there are too many."""
+        self.left -= len(items)
+        return items if self.left >= 0 else ()

@@ -21,6 +21,11 @@ _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 """Up to some times what the largest router takes, in seconds."""
 
 
+_MEBIBYTE: Final = 1024 * 1024
+_SIZES: Final = tuple(size * _MEBIBYTE for size in (0.0625, 0.25, 1, 4, 8, 16, 24, 32))
+"""Up to how large a request may be by default, in bytes."""
+
+
 class Telemetry:
     """The metrics of one function.
 
@@ -60,6 +65,12 @@ class Telemetry:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._bytes = Histogram(
+            "modelrouter_request_bytes",
+            "How large requests are, in bytes, except for those whose answer is kept.",
+            buckets=_SIZES,
+            registry=self._registry,
+        )
         self._gauge(
             "modelrouter_cache_bytes", "What is kept between calls, in bytes."
         ).set_function(lambda: kept.size)
@@ -71,8 +82,9 @@ class Telemetry:
         """Counts a call whose answer was kept."""
         self._count("kept", seconds)
 
-    def answered(self, answer: Response, seconds: float) -> None:
-        """Counts a call by its answer."""
+    def answered(self, answer: Response, seconds: float, size: int) -> None:
+        """Counts a call by its answer, and how large the request was, in bytes."""
+        self._bytes.observe(size)
         if answer.refusal is not None:
             self._refusals.labels(answer.refusal.reason).inc()
         self._count(_outcome(answer), seconds)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from function.call import Manifest
+from tests.support.accesses import access, with_key
 from tests.support.world import World, router
 
 TESTS = Path(__file__).parent
@@ -61,6 +62,8 @@ CHOICES: dict[str, str] = {
     "simple-shuffle": "least-busy",
     "metadata.name": "metadata.uid",
     "limits.cpu": "limits.memory",
+    "50": "60",
+    "Day": "Month",
     "Failure": "ContentPolicy",
     "ContextWindow": "ContentPolicy",
     "In": "NotIn",
@@ -130,9 +133,17 @@ def at(value: Any, place: Any) -> Any:  # noqa: ANN401
     return value
 
 
+APPLICATIONS = [with_key(access(f"app-{i}", "team-a", i), f"key {i}") for i in range(4)] + [
+    with_key(access("app", "team-b", 5, models=["any"]), "key 5")
+]
+"""Those that want keys: one more in a namespace than its grant allows."""
+
+
 def composed(spec: Manifest) -> Manifest | None:
     """What a spec composes; None where it is refused."""
-    answer = World(router(**copy.deepcopy(spec))).reconcile()
+    world = World(router(**copy.deepcopy(spec)))
+    world.add(*APPLICATIONS)
+    answer = world.reconcile()
     if answer.refusal is not None:
         return None
     return {name: composed.manifest for name, composed in answer.resources.items()}

@@ -53,7 +53,8 @@ def test_standard_input_is_read() -> None:
         "Service",
     ]
     assert result.stderr.splitlines()[0] == (
-        "Note: standard input: left aside Service 'web': only ModelRouters and Secrets are read"
+        "Note: standard input: left aside Service 'web': only ModelRouters, ModelAccess objects "
+        "and Secrets are read"
     )
 
 
@@ -154,8 +155,10 @@ def test_other_objects_are_left_aside_with_one_note_for_each_file(tmp_path: Path
     assert names_of(found) == ["one", "two"]
     assert found.notes == [
         f"{one}: left aside Service 'team/s0', Service 'team/s1', Service 'team/s2', "
-        "Service 'team/s3', Service 'team/s4', and 2 more: only ModelRouters and Secrets are read",
-        f"{two}: left aside Odd without a name: only ModelRouters and Secrets are read",
+        "Service 'team/s3', Service 'team/s4', and 2 more: only ModelRouters, ModelAccess objects "
+        "and Secrets are read",
+        f"{two}: left aside Odd without a name: only ModelRouters, ModelAccess objects and Secrets "
+        "are read",
     ]
 
 
@@ -174,9 +177,9 @@ def test_only_other_objects_are_nothing_to_render(tmp_path: Path) -> None:
     result = render(written(tmp_path, SERVICE))
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
-        f"Note: {tmp_path}/in.yaml: left aside Service 'web': only ModelRouters and Secrets are "
-        "read",
-        "Error: no ModelRouter in the files: nothing to render",
+        f"Note: {tmp_path}/in.yaml: left aside Service 'web': only ModelRouters, ModelAccess "
+        "objects and Secrets are read",
+        "Error: no ModelRouter or ModelAccess in the files: nothing to render",
     ]
 
 
@@ -336,12 +339,12 @@ def test_a_line_that_is_no_separator_is_told_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "sentence"),
     [
-        ("models", "did you mean spec.aiModels?"),
+        ("models", "did you mean spec.aiModels or spec.access.grants.models?"),
         ("AIMODELS", "did you mean spec.aiModels?"),
         ("image", "did you mean spec.deployment.image?"),
         ("timeoutSeconds", "spec.aiModels.timeoutSeconds or spec.routing.timeoutSeconds?"),
         ("namespace", "did you mean metadata.namespace or "),
-        ("rpm", "did you mean spec.aiModels.rpm?"),
+        ("rpm", "did you mean spec.aiModels.rpm or spec.access.grants.rpm?"),
         ("xyzzy", "remove it or fix the spelling"),
     ],
 )

@@ -15,6 +15,7 @@ import yaml
 from function import names, recognition
 from function.__version__ import __version__
 from function.api import Input, Spec
+from function.api.model_access import AccessSpec
 from function.call import Manifest
 from function.offline import inputs, render
 from function.resources import KINDS
@@ -23,22 +24,34 @@ from tests.generate import REFERENCE, ROOT, SOURCE
 
 PACKAGE = ROOT / "package"
 ROOTS = {
-    "function": ("Function", "function-modelrouter", {"CustomResourceDefinition"}),
+    "function": ("Function", "function-modelrouter", ["CustomResourceDefinition"]),
     "configuration": (
         "Configuration",
         "configuration-modelrouter",
-        {"CompositeResourceDefinition", "Composition"},
+        ["CompositeResourceDefinition", "Composition"] * 2,
     ),
     "claims": (
         "Configuration",
         "configuration-modelrouter-claims",
-        {"CompositeResourceDefinition", "Composition"},
+        ["CompositeResourceDefinition", "Composition"] * 2,
     ),
 }
 
 
 def documents(folder: Path) -> list[Manifest]:
     return [d for path in folder.rglob("*.yaml") for d in yaml.safe_load_all(path.read_text()) if d]
+
+
+KINDS_OF_API = {
+    "ModelRouter": ("definition", "composition"),
+    "ModelAccess": ("modelaccess", "modelaccess-composition"),
+}
+"""The files of the definition and the Composition of each kind, in both configurations."""
+
+
+def document(root: str, name: str) -> Manifest:
+    loaded: Manifest = yaml.safe_load((PACKAGE / root / f"{name}.yaml").read_text())
+    return loaded
 
 
 def one(folder: Path, kind: str) -> Manifest:
@@ -97,20 +110,20 @@ def installed_as(package: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", repository.partition(":")[0])
 
 
+@pytest.mark.parametrize("kind", KINDS_OF_API)
 @pytest.mark.parametrize("root", ["configuration", "claims"])
-def test_a_configuration_calls_the_function_that_it_depends_on(root: str) -> None:
+def test_a_configuration_calls_the_function_that_it_depends_on(root: str, kind: str) -> None:
     """By the name that it gets as a dependency, so that nothing else has to be installed."""
     meta, function = one(PACKAGE / root, "Configuration"), one(PACKAGE / "function", "Function")
-    composition = one(PACKAGE / root, "Composition")["spec"]
+    definition, composition = (document(root, name)["spec"] for name in KINDS_OF_API[kind])
     (step,) = composition["pipeline"]
     (dependency,) = meta["spec"]["dependsOn"]
     assert step["functionRef"]["name"] == installed_as(dependency["package"])
     assert dependency["package"].endswith(f"/{function['metadata']['name']}")
     assert dependency["version"] == f">=v{__version__}"
-    served = one(PACKAGE / root, "CompositeResourceDefinition")["spec"]
     assert composition["compositeTypeRef"] == {
         "apiVersion": names.API_VERSION,
-        "kind": served["names"]["kind"],
+        "kind": definition["names"]["kind"],
     }
 
 
@@ -171,12 +184,16 @@ def plural(kind: str) -> str:
 
 
 def test_the_names_in_the_code_are_those_of_the_packages() -> None:
-    xrd = one(PACKAGE / "configuration", "CompositeResourceDefinition")["spec"]
-    claims = one(PACKAGE / "claims", "CompositeResourceDefinition")["spec"]
-    version = xrd["versions"][0]["name"]
-    assert f"{xrd['group']}/{version}" == names.API_VERSION
-    assert (xrd["names"]["kind"], claims["names"]["kind"]) == (names.KIND, names.LEGACY_KIND)
-    assert claims["claimNames"]["kind"] == names.KIND
+    for kind, legacy in (
+        (names.KIND, names.LEGACY_KIND),
+        (names.ACCESS_KIND, names.LEGACY_ACCESS_KIND),
+    ):
+        file, _ = KINDS_OF_API[kind]
+        xrd, claims = (document(root, file)["spec"] for root in ("configuration", "claims"))
+        version = xrd["versions"][0]["name"]
+        assert f"{xrd['group']}/{version}" == names.API_VERSION
+        assert (xrd["names"]["kind"], claims["names"]["kind"]) == (kind, legacy)
+        assert claims["claimNames"]["kind"] == kind
     crd = one(PACKAGE / "function", "CustomResourceDefinition")["spec"]
     assert f"{crd['group']}/{crd['versions'][0]['name']}" == names.INPUT_API_VERSION
     assert crd["names"]["kind"] == names.INPUT_KIND
@@ -324,16 +341,27 @@ def test_the_models_take_what_the_definition_takes(definition: Manifest) -> None
     drop_bounds_of_sources(wanted)
     models = of_model(ours, ours["$defs"])
     servers = models["properties"]["mcpServers"]["items"]["properties"]
+    grant = models["properties"]["access"]["properties"]["grants"]["items"]["properties"]
     header = servers["headers"]["items"]["properties"]
     for field in (
         *(servers[name]["items"] for name in ("allowedTools", "disallowedTools")),
         *(header["value"], *header["valueSecretRef"]["properties"].values()),
+        *(grant["namespace"], grant["budget"]["properties"]["usd"]),
+        *(grant["models"]["items"], grant["mcpServers"]["items"]),
     ):
         # CEL could not afford them all on the oldest Kubernetes.
         del field["rule"], field["sentence"]
     drop_rules(models["properties"]["guardrails"])
     drop_rules(models["properties"]["aiModels"]["items"]["properties"]["guardrails"])
     assert models == wanted
+
+
+def test_the_model_of_a_model_access_takes_what_its_definition_takes() -> None:
+    ours = AccessSpec.model_json_schema(by_alias=True)
+    wanted = of_definition(
+        schema_of(document("configuration", "modelaccess"))["properties"]["spec"]
+    )
+    assert of_model(ours, ours["$defs"]) == wanted
 
 
 def drop_rules(schema: Manifest) -> None:
@@ -403,8 +431,10 @@ def all_rules(schema: Any) -> Iterator[Manifest]:  # noqa: ANN401
 
 
 def test_every_status_field_that_is_written_is_in_the_definition(definition: Manifest) -> None:
-    (rendered,), _ = render.render(inputs.read([ROOT / "examples" / "enterprise.yaml"]))
-    written = {key for key in rendered.xr["status"] if key != "conditions"}
+    examples = [ROOT / "examples" / f"{name}.yaml" for name in ("enterprise", "access")]
+    rendered, _ = render.render(inputs.read(examples))
+    routers = [one.xr for one in rendered if one.xr["kind"] == names.KIND]
+    written = {key for xr in routers for key in xr["status"] if key != "conditions"}
     assert written == set(definition["properties"]["status"]["properties"])
 
 

@@ -325,7 +325,7 @@ REFUSED: list[tuple[str, list[Object], str]] = [
         [{key: value for key, value in router().items() if key != "kind"}],
         "FILE, line 1: kind is missing: it must be ModelRouter",
     ),
-    ("nothing at all", [], "no ModelRouter in the files: nothing to render"),
+    ("nothing at all", [], "no ModelRouter or ModelAccess in the files: nothing to render"),
 ]
 
 

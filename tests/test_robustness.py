@@ -64,7 +64,7 @@ def requests() -> list[Manifest]:
         }
         observed = {name: world.objects[key] for name, key in world.references.items()}
         looked_up = {
-            name: world.objects.get((wanted.kind, wanted.namespace or "", wanted.name))
+            name: world.objects.get((wanted.kind, wanted.namespace or "", wanted.name or ""))
             for name, wanted in answer.requirements.items()
         }
         free: dict[str, Manifest | None] = dict.fromkeys(KINDS)

@@ -71,6 +71,8 @@ def test_calls_are_counted_by_how_they_end() -> None:
     assert calls == {"incomplete": 1, "composed": 1, "kept": 2, "refused": 2, "unsupported": 1}
     assert samples["modelrouter_refusals_total", names.REASON_INVALID_SPEC] == 2
     assert samples["modelrouter_call_duration_seconds_count",] == 7
+    assert samples["modelrouter_request_bytes_count",] == 5  # But for those that are kept.
+    assert samples["modelrouter_request_bytes_bucket", "1.6777216e+07"] == 5
     assert samples["modelrouter_cache_routers",] == 1
     assert samples["modelrouter_cache_bytes",] > 1000
     assert samples["process_resident_memory_bytes",] > 1000

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from function import names, shapes
 from function.api import bounds, defaults
@@ -20,6 +20,8 @@ from function.text import shorten
 _SERVICE_NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MAX_SERVICE_NAME: Final = 63
 
+_ACCESS_TTL_SECONDS: Final = 12
+
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -35,6 +37,7 @@ class Router:
         own: what the router itself asks for, as it is written; empty if no policy asks.
         platform: what the platform team sets for all routers.
         sizes: how much each entry of the spec's `aiModels` holds.
+        legacy: whether it is behind a claim, as all others in its cluster are then.
     """
 
     name: str
@@ -44,6 +47,18 @@ class Router:
     own: Mapping[str, Any] = field(repr=False)
     platform: Platform
     sizes: Sequence[Size] = field(default=(), repr=False)
+    legacy: bool = False
+
+    kind: ClassVar[str] = names.KIND
+
+    @property
+    def ttl_seconds(self) -> int:
+        """How many seconds Crossplane may wait before it calls again.
+
+        Where applications have keys, that is how long one that is revoked may still be listed.
+        """
+        ttl = self.platform.ttl_seconds
+        return ttl if self.spec.wanted_access is None else min(ttl, _ACCESS_TTL_SECONDS)
 
 
 def read(request: Request, file: Mapping[str, Any] = _NOTHING) -> Router:
@@ -63,7 +78,7 @@ def read(request: Request, file: Mapping[str, Any] = _NOTHING) -> Router:
     if spec is None:
         raise Refused(names.REASON_INVALID_SPEC, "spec is missing: it is required.")
     sizes = bounds.check(spec)
-    name, namespace = _identity(metadata, spec)
+    name, namespace = place(metadata, spec, names.KIND)
     _check_name(name)
     return Router(
         name=name,
@@ -73,6 +88,7 @@ def read(request: Request, file: Mapping[str, Any] = _NOTHING) -> Router:
         own=_written(spec) if platform.policies else {},
         platform=platform,
         sizes=sizes,
+        legacy=not shapes.text_at(metadata, "namespace"),
     )
 
 
@@ -128,8 +144,17 @@ def title(composite: Mapping[str, Any]) -> str:
     return f"{namespace}/{name}" if namespace else name
 
 
-def _identity(metadata: Mapping[str, Any], spec: object) -> tuple[str, str]:
-    """Name and namespace: a namespaced resource's own, else those of the claim it was made for."""
+def place(metadata: Mapping[str, Any], spec: object, kind: str) -> tuple[str, str]:
+    """Name and namespace: a namespaced resource's own, else those of the claim it was made for.
+
+    Args:
+        metadata: the composite resource's.
+        spec: the composite resource's.
+        kind: what people write.
+
+    Raises:
+        Refused: there is no namespace.
+    """
     if namespace := shapes.text_at(metadata, "namespace"):
         return shapes.text_at(metadata, "name"), namespace
     claim = shapes.object_at(spec, "claimRef")
@@ -139,7 +164,7 @@ def _identity(metadata: Mapping[str, Any], spec: object) -> tuple[str, str]:
     raise Refused(
         names.REASON_NO_NAMESPACE,
         f"'{shorten(shapes.text_at(metadata, 'name'))}' has no namespace to compose into: create a "
-        f"{names.KIND} in a namespace, not a cluster-scoped resource without a claim.",
+        f"{kind} in a namespace, not a cluster-scoped resource without a claim.",
     )
 
 

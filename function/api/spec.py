@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from function.api.access import Access
 from function.api.autoscaling import Autoscaling
 from function.api.deployment import Deployment
 from function.api.disruption import PodDisruptionBudget
@@ -67,6 +68,7 @@ class Spec(Model):
     ]
     credentials: Credentials = Credentials()
     guardrails: Guardrails = []
+    access: Access | None = None
     mcp_servers: McpServers = []
     auth: Auth = Auth()
     routing: Routing = Routing()
@@ -94,6 +96,11 @@ class Spec(Model):
         return switched_on(self.redis)
 
     @property
+    def wanted_access(self) -> Access | None:
+        """What applications with keys of their own get, if there are any."""
+        return switched_on(self.access)
+
+    @property
     def service_port(self) -> int:
         """The port of the Service."""
         return self.port if self.service.port is None else self.service.port
@@ -114,6 +121,27 @@ class Spec(Model):
             raise refuse(
                 "deployment.replicas must not be set beside autoscaling, which decides how many "
                 "pods there are: remove it, or set autoscaling.enabled to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _accesses(self) -> "Spec":
+        if self.wanted_access is None:
+            return self
+        for i, grant in enumerate(self.wanted_access.grants):
+            if grant.budget is not None and self.shared_redis is None:
+                raise refuse(
+                    "a budget needs redis, where the spending of all pods is counted: set redis, "
+                    "or remove the budget",
+                    at=f".access.grants[{i}].budget",
+                )
+        if any(volume.name == "access" for volume in self.deployment.volumes) or any(
+            f"{mount.mount_path}/".startswith("/app/access/")
+            for mount in self.deployment.volume_mounts
+        ):
+            raise refuse(
+                "deployment must have no volume named access and no mount at /app/access, where "
+                "the gateway reads the keys of access: choose another name and path"
             )
         return self
 

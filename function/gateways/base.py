@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 from function.api import Router
 from function.call import Manifest, Result
+from function.grants import Offer
+from function.grants import offer as offers
 
 
 class Gateway(Protocol):
@@ -201,6 +203,11 @@ class Plan:
     results: tuple[Result, ...]
     called: Called | None = field(default=None, repr=False)
     _written: dict[str, "Written"] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def offer(self) -> Offer:
+        """What the gateway offers to those who have keys of their own."""
+        return offers.of(self.router.spec)
 
     @cached_property
     def distinct_needs(self) -> tuple[tuple[Needs | None, ...], ...]:

@@ -12,7 +12,8 @@ from function import names
 from function.api import Router
 from function.call import Objects, Request, ResourceSelector
 from function.gateways.base import Plan, SecretKey
-from function.observed import definitions, master_key, ownership, secret_values
+from function.grants import Listing
+from function.observed import accesses, definitions, master_key, ownership, secret_values
 from function.observed.deployment import ObservedDeployment, Scale
 from function.observed.master_key import GeneratedKey
 from function.observed.secret_values import SecretValues
@@ -54,6 +55,7 @@ class Observed(Seen):
         secret_hash: a digest of all keys and values of Secrets that the gateway uses; None while
             they have never been read.
         scale: how many pods the Deployment asks for; None if there is no Deployment.
+        accesses: the keys of applications that are accepted; None if they have none.
         requirements: what Crossplane is to look up, by the name of the requirement.
     """
 
@@ -63,6 +65,7 @@ class Observed(Seen):
     generated_key: GeneratedKey | None
     secret_hash: str | None
     scale: Scale | None
+    accesses: Listing | None
     requirements: Mapping[str, ResourceSelector]
 
     @property
@@ -124,7 +127,8 @@ def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed |
     new = [kind for kind in asked if kind.name not in seen.own]
     served = {kind.name: _is_served(kind, request) for kind in new}
     unseen = {kind.name: selectors[kind.name] for kind in new if served[kind.name]}
-    lookups = _definitions(new) | unseen
+    # Never an empty list for want of looking: that would revoke every key.
+    lookups = _definitions(new) | unseen | accesses.requirements(router)
     own_keys = _own_keys(plan, seen)
     keys = plan.keys | own_keys
     secrets = secret_values.requirements(keys, router.namespace)
@@ -164,6 +168,7 @@ def observe(request: Request, plan: Plan, kinds: Collection[Kind]) -> Observed |
         generated_key=generated,
         secret_hash=digest,
         scale=_scale(deployment, request.required.get(names.RESOURCE_DEPLOYMENT)),
+        accesses=accesses.read(request, plan),
         requirements=requirements,
     )
 

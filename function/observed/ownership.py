@@ -6,33 +6,44 @@ the object of that name is looked up; until that is done, nothing is composed.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from function import names, shapes
-from function.api import Router
 from function.call import ResourceSelector
 from function.errors import Refused
 from function.text import shorten
 
 
-def is_own(found: Mapping[str, Any], router: Router, wanted: ResourceSelector) -> bool:
-    """Whether an observed composed resource is the wanted object, and the router's own.
+class Owner(Protocol):
+    """A composite resource, by which its own objects are recognized."""
+
+    @property
+    def kind(self) -> str:
+        """What people call its kind."""
+
+    @property
+    def uid(self) -> str:
+        """What its own objects refer to."""
+
+
+def is_own(found: Mapping[str, Any], composite: Owner, wanted: ResourceSelector) -> bool:
+    """Whether an observed composed resource is the wanted object, and its owner's own.
 
     Crossplane shows a function only resources that its composite resource refers to, so one without
-    a controller (as in `composition render`) counts as the router's own.
+    a controller (as in `composition render`) counts as its own.
     """
     metadata = shapes.object_at(found, "metadata")
     owner = controller(found)
     return (
         metadata.get("name") == wanted.name
         and metadata.get("namespace", wanted.namespace) == wanted.namespace
-        and (owner is None or owner.get("uid") == router.uid)
+        and (owner is None or owner.get("uid") == composite.uid)
     )
 
 
 def check_free(
     found: Mapping[str, Any] | None,
-    router: Router,
+    composite: Owner,
     wanted: ResourceSelector,
     *,
     adopt: bool,
@@ -41,7 +52,7 @@ def check_free(
 
     Args:
         found: the object of that name in the cluster, or None.
-        router: whose name it is to become.
+        composite: whose name it is to become.
         wanted: the name.
         adopt: whether an object without a controller may be taken over.
 
@@ -53,17 +64,17 @@ def check_free(
     owner = controller(found)
     if owner is None and adopt:
         return
-    if owner is not None and owner.get("uid") == router.uid:
-        return  # The router's own, which Crossplane's cache does not yet show as observed.
+    if owner is not None and owner.get("uid") == composite.uid:
+        return  # Its own, which Crossplane's cache does not yet show as observed.
     whose = (
         f"belongs to {_shown(owner, 'kind')} '{_shown(owner, 'name')}'"
         if owner is not None
-        else "does not belong to this ModelRouter"
+        else f"does not belong to this {composite.kind}"
     )
     raise Refused(
         names.REASON_NAME_TAKEN,
         f"{wanted.kind} '{wanted.name}' already exists in namespace '{wanted.namespace}' and "
-        f"{whose}: delete it, or give the {names.KIND} another name.",
+        f"{whose}: delete it, or give the {composite.kind} another name.",
     )
 
 

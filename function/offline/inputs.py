@@ -21,7 +21,8 @@ class Inputs:
     """All that was given.
 
     Attributes:
-        routers: the ModelRouters that are valid, as the API server keeps them.
+        routers: the ModelRouters and ModelAccess objects that are valid, as the API server keeps
+            them.
         observed: the composed resources, by their names in the composition.
         required: other objects of the cluster.
         input: the input of the Composition's step.
@@ -50,8 +51,8 @@ def read(
     """Reads files, folders of files, and standard input, each as kubectl would.
 
     Args:
-        files: ModelRouters (or XModelRouters). Secrets among them count as required; other
-            objects are left aside.
+        files: ModelRouters and ModelAccess objects (or those behind claims). Secrets among them
+            count as required; other objects are left aside.
         observed: composed resources, each with its composition-resource-name annotation.
         required: other objects of the cluster.
         step: the input of the Composition's step.
@@ -64,7 +65,9 @@ def read(
     secrets = [found.manifest for found in others if _is_secret(found.manifest)]
     routers = list(_admitted(meant, problems))
     if not meant and not problems:
-        problems.append(Problem(f"no {names.KIND} in the files: nothing to render"))
+        problems.append(
+            Problem(f"no {names.KIND} or {names.ACCESS_KIND} in the files: nothing to render")
+        )
     return Inputs(
         routers=routers,
         observed=dict(_named(manifests.load(observed, problems), problems)),
@@ -118,4 +121,7 @@ def _left_aside(given: Iterable[Found]) -> Iterator[str]:
         by_source.setdefault(found.source, []).append(manifests.title(found.manifest))
     for source, titles in by_source.items():
         shown = ", ".join(first(titles))
-        yield f"{source}: left aside {shown}: only {names.KIND}s and Secrets are read"
+        yield (
+            f"{source}: left aside {shown}: only {names.KIND}s, {names.ACCESS_KIND} objects and "
+            "Secrets are read"
+        )

@@ -9,7 +9,7 @@ is stable, and adds Crossplane's own metadata to the result. A test compares the
 import asyncio
 import base64
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,7 +31,11 @@ _TIME: Final = "2024-01-01T00:00:00Z"
 """The time of all conditions, as in `crossplane composition render`."""
 _STEP: Final = 'Pipeline step "gateway": '
 """Crossplane's prefix of a function's results, with the name of the step in our Compositions."""
-_PLACEHOLDER: Final = "placeholder: a random master key is made on the cluster"
+_PLACEHOLDERS: Final = {
+    names.RESOURCE_MASTER_KEY: "placeholder: a random master key is made on the cluster",
+    names.RESOURCE_KEY: "placeholder: a random key is made on the cluster",
+}
+"""What stands for a random key, by what the name of its composed resource begins with."""
 _STATUS: Final = {sent: status for status, sent in fn.STATUS.items()}
 
 
@@ -108,7 +112,12 @@ async def _render_one(
     request.input.update(given.input)
     for name, document in given.observed.items():
         request.observed.resources[name].resource.update(document)
-    others = [*given.observed.values(), *given.required]
+    others = [
+        *given.observed.values(),
+        *given.required,
+        # A ModelAccess looks for its router, and that for its ModelAccess objects.
+        *(found.manifest for found in given.routers if found is not router),
+    ]
     try:
         response = await _call(stub, request, others)
     except grpc.aio.AioRpcError as error:
@@ -146,7 +155,7 @@ async def _call(
     objects: Sequence[Manifest],
 ) -> fnv1.RunFunctionResponse:
     """Calls until the requirements are stable, as Crossplane does."""
-    by_identity = {identity(document): document for document in objects}
+    by_identity = {identity(document): document for document in reversed(objects)}
     requirements = None
     for _ in range(_MAX_CALLS):
         response: fnv1.RunFunctionResponse = await stub.RunFunction(request)
@@ -157,6 +166,10 @@ async def _call(
         request.ClearField("required_resources")
         for name, wanted in requirements.resources.items():
             found = request.required_resources[name]
+            if wanted.WhichOneof("match") != "match_name":
+                for document in _of_kind(by_identity.values(), wanted):
+                    found.items.add().resource.update(document)
+                continue
             key = (
                 wanted.api_version,
                 wanted.kind,
@@ -168,6 +181,13 @@ async def _call(
     return response
 
 
+def _of_kind(objects: Iterable[Manifest], wanted: fnv1.ResourceSelector) -> list[Manifest]:
+    """All objects of a kind, in Crossplane's order."""
+    kind = (wanted.api_version, wanted.kind)
+    found = [d for d in objects if (d.get("apiVersion"), d.get("kind")) == kind]
+    return sorted(found, key=lambda document: "/".join(identity(document)[2:]))
+
+
 def _composed(xr: Manifest, name: str, manifest: Manifest, known: set[tuple[str, ...]]) -> Manifest:
     """A composed object with the metadata that Crossplane gives it."""
     own, owner = manifest["metadata"], xr["metadata"]
@@ -175,8 +195,9 @@ def _composed(xr: Manifest, name: str, manifest: Manifest, known: set[tuple[str,
         key: value for key, value in (owner.get("labels") or {}).items() if key in _CLAIM_LABELS
     }
     labels["crossplane.io/composite"] = owner["name"]
-    if name == names.RESOURCE_MASTER_KEY and identity(manifest) not in known:
-        data = base64.b64encode(_PLACEHOLDER.encode()).decode()
+    placeholder = next((t for begin, t in _PLACEHOLDERS.items() if name.startswith(begin)), None)
+    if placeholder is not None and identity(manifest) not in known:
+        data = base64.b64encode(placeholder.encode()).decode()
         manifest = {**manifest, "data": dict.fromkeys(manifest["data"], data)}
     return {
         **manifest,

@@ -9,7 +9,7 @@ from function.errors import Refused
 from function.gateways.base import Plan
 from function.observed import Incomplete, Observed
 from function.observed.deployment import ObservedDeployment
-from function.report import conditions, events, presence, status, unserved
+from function.report import access, conditions, events, presence, status, unserved
 from function.resources import results
 from function.text import shorten
 
@@ -28,6 +28,7 @@ def composed(
         *judged,
         *plan.results,
         *unserved.results(observed.unserved),
+        *access.results(observed.accesses),
         *results(plan, observed, resources),
     )
     shown = (
@@ -46,14 +47,15 @@ def composed(
         conditions=shown,
         requirements=observed.requirements,
         results=events.new(shown, request.composite, notes),
-        ttl_seconds=plan.router.platform.ttl_seconds,
+        ttl_seconds=plan.router.ttl_seconds,
         repeatable=observed.generated_key is None or not observed.generated_key.random,
+        until=None if observed.accesses is None else observed.accesses.until,
     )
 
 
 def incomplete(router: Router, observed: Incomplete) -> Response:
     """The response that only asks for what is missing: Crossplane changes nothing before that."""
-    return Response(requirements=observed.requirements, ttl_seconds=router.platform.ttl_seconds)
+    return Response(requirements=observed.requirements, ttl_seconds=router.ttl_seconds)
 
 
 def unsupported(request: Request, router: Router, supported: Collection[str]) -> Response:
@@ -67,7 +69,7 @@ def unsupported(request: Request, router: Router, supported: Collection[str]) ->
         conditions=shown,
         unready=True,
         results=events.new(shown, request.composite),
-        ttl_seconds=router.platform.ttl_seconds,
+        ttl_seconds=router.ttl_seconds,
     )
 
 
@@ -81,7 +83,9 @@ def refused(request: Request, refusal: Refused) -> Response:
     return Response(
         refusal=refusal,
         conditions=(
-            conditions.not_configured(refusal.reason, refusal.message),
+            conditions.not_configured(
+                refusal.reason, " ".join([refusal.message, *access.meanwhile(request.composite)])
+            ),
             *conditions.repeated(names.CREDENTIALS_PRESENT, request.composite),
             *conditions.while_refused(deployment),
         ),

@@ -6,8 +6,11 @@ from typing import Any, Final
 from function import names, shapes
 from function.call import Condition, Result, conditions_of
 
-_WITH_EVENTS: Final = (names.CONFIGURED, names.CREDENTIALS_PRESENT)
+_WITH_EVENTS: Final = (names.CONFIGURED, names.CREDENTIALS_PRESENT, names.ACCEPTED)
 """Conditions that warn when they become False. Of a Deployment, Kubernetes has its own events."""
+
+_NO_WARNING: Final = names.REASON_KEY_WAITING
+"""The reason of one that is False for a while, as a rule."""
 
 
 def new(
@@ -27,7 +30,7 @@ def new(
     warnings = [
         Result(c.reason, c.message)
         for c in changed
-        if c.status == "False" and c.type in _WITH_EVENTS
+        if c.status == "False" and c.type in _WITH_EVENTS and c.reason != _NO_WARNING
     ]
     if any(c.type == names.CONFIGURED for c in changed):
         warnings += results

@@ -8,6 +8,7 @@ from function import names
 from function.call import Manifest
 from function.gateways.base import Needs, Plan, Target
 from function.observed import Observed
+from function.report import access
 from function.report.presence import Finding
 from function.resources import http_route, ingress, service
 from function.text import first
@@ -35,6 +36,7 @@ def fields(
     return {
         "url": service.url(plan.router),
         **({} if outside is None else {"externalUrl": outside}),
+        **access.fields(observed.accesses),
         "masterKeySecretRef": {"name": plan.master_key.secret, "key": plan.master_key.key},
         "modelCount": len(plan.offers),
         "models": _within(

@@ -7,8 +7,9 @@ from typing import Any, Final
 from function import names
 from function.api.patches import PATCHED
 from function.call import DesiredResource, Result
-from function.gateways.base import Plan
+from function.gateways.base import Plan, Written
 from function.observed import Observed
+from function.resources.access import AccessConfigMap
 from function.resources.autoscaler import Autoscaler
 from function.resources.base import ComposedKind
 from function.resources.config_map import ConfigMap
@@ -24,6 +25,7 @@ from function.resources.service_monitor import ServiceMonitor
 KINDS: Final[Mapping[str, ComposedKind[Any]]] = {
     kind.name: kind
     for kind in (
+        AccessConfigMap(),
         Autoscaler(),
         ConfigMap(),
         Deployment(),
@@ -45,7 +47,8 @@ def build(plan: Plan, observed: Observed) -> dict[str, DesiredResource]:
     for name in observed.wanted:
         kind, own = KINDS[name], observed.own.get(name)
         part = kind.part(observed)
-        desired = plan.written(name, part, partial(kind.build, plan, part))
+        write = partial(kind.build, plan, part)
+        desired = plan.written(name, part, write) if kind.is_kept else Written(part, *write(), {})
         ready = own is not None and kind.is_ready(desired.manifest, own)
         resources[name] = DesiredResource(desired.manifest, ready, desired.results, desired.forms)
     return resources

@@ -28,6 +28,7 @@ class ComposedKind(ABC, Generic[PartT]):
         definition: the name of the kind's CustomResourceDefinition; None if it is Kubernetes' own.
         adopts: whether an object of its name that no one controls is taken over; otherwise the name
             is taken.
+        is_kept: whether its object is kept with the plan; not if it is large and changes often.
         fixed: pointers to what no patch may change in its object, each with why.
     """
 
@@ -36,6 +37,7 @@ class ComposedKind(ABC, Generic[PartT]):
     kind: ClassVar[str]
     definition: ClassVar[str | None] = None
     adopts: ClassVar[bool] = False
+    is_kept: ClassVar[bool] = True
     fixed: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod

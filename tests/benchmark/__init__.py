@@ -15,5 +15,5 @@ Not a test: what it prints is compared before and after a change, on one machine
 - `servers`    a program that runs, and the connection to it.
 - `measure`    the cost of each call.
 - `table`      what is printed of it.
-- `memory`, `load`, `hostile` and `modes` are the measurements beside the series.
+- `memory`, `load`, `hostile`, `accesses` and `modes` are the measurements beside the series.
 """

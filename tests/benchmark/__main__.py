@@ -38,6 +38,7 @@ _configure: Final = partial(logging.configure, level=logging.Level.INFO)
 @click.option("--soak", is_flag=True, help="Only the memory under 100,000 routers.")
 @click.option("--load", "minutes", type=float, metavar="MINUTES", help="Only a server under load.")
 @click.option("--hostile", is_flag=True, help="Only specs that are made to cost much.")
+@click.option("--accesses", is_flag=True, help="Only routers that give applications keys.")
 @click.option(
     "--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures."
 )
@@ -53,6 +54,7 @@ def main(  # noqa: PLR0913  # The command's flags.
     soak: bool,
     minutes: float | None,
     hostile: bool,
+    accesses: bool,
     file: Path | None,
 ) -> None:
     """Compare what the function costs with what other functions cost.
@@ -63,7 +65,7 @@ def main(  # noqa: PLR0913  # The command's flags.
     _configure()
     # So that servers end with it too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    only = starts or memory or soak or hostile or minutes is not None
+    only = starts or memory or soak or hostile or accesses or minutes is not None
     records: dict[str, list[modes.Record]] = {}
     if not only:
         sizes = [int(size) for size in models] or series.SIZES
@@ -87,6 +89,8 @@ def main(  # noqa: PLR0913  # The command's flags.
     if hostile:
         logging.configure(level=logging.Level.DISABLED)  # Most of them are refused.
         records["hostile"] = _shown(modes.worst())
+    if accesses:
+        records["accesses"] = _shown(modes.keys(rounds))
     if file is not None:
         file.write_text(json.dumps(records, indent=1), encoding="utf-8")
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tests.benchmark import hostile, load, measure, memory
+from tests.benchmark import accesses, hostile, load, measure, memory
 from tests.benchmark.functions import OURS, PROGRAMS, REFERENCE, Program
 from tests.benchmark.requests import renamed
 from tests.benchmark.wire import tagged
@@ -59,6 +59,16 @@ def under_load(minutes: float) -> Iterator[tuple[str, Record]]:
         f"memory: {first:.1f} MiB at first, {early:.1f} after a tenth of the time, {late:.1f} MiB",
         {"resident": found.resident},
     )
+
+
+def keys(rounds: int) -> Iterator[tuple[str, Record]]:
+    """What a router costs with ModelAccess objects around it."""
+    for count, size, same, changed in accesses.costs(rounds):
+        yield (
+            f"{count:>5} ModelAccess objects, {size / _MIB:.2f} MiB: {same * 1e3:.2f} ms if "
+            f"nothing has changed, {changed * 1e3:.2f} ms if one has",
+            {"accesses": count, "bytes": size, "same": same, "changed": changed},
+        )
 
 
 def worst() -> Iterator[tuple[str, Record]]:

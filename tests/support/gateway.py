@@ -32,7 +32,7 @@ KEYS = {
 
 
 def parts(world: World, *secrets: Manifest) -> tuple[Manifest, list[Manifest], list[Manifest]]:
-    """The Deployment, and the ConfigMaps and Secrets that its pod reads.
+    """The Deployment, and the ConfigMaps and Secrets that its pods read.
 
     Nothing that is composed or said holds a key of the Secrets, but for the master key's own.
     """
@@ -50,11 +50,12 @@ def parts(world: World, *secrets: Manifest) -> tuple[Manifest, list[Manifest], l
     own = [objects[names.RESOURCE_MASTER_KEY]] if names.RESOURCE_MASTER_KEY in objects else []
     return (
         objects[names.RESOURCE_DEPLOYMENT],
-        [objects[names.RESOURCE_CONFIG_MAP]],
+        [objects[name] for name in _CONFIG_MAPS if name in objects],
         [*own, *secrets],
     )
 
 
+_CONFIG_MAPS = (names.RESOURCE_CONFIG_MAP, names.RESOURCE_ACCESS)
 _prompts = itertools.count()
 
 

@@ -18,6 +18,7 @@ import contextlib
 import http.client
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -66,6 +67,7 @@ class Pod:
         self._exit = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Path | str = ""
+        self._folder = Path()
         self._started = 0.0
         self.env: dict[str, str] = {}
         """The container's variables as it would see them in a cluster, once it is started."""
@@ -80,6 +82,7 @@ class Pod:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pod-")))
             run = _materialise(self._deployment, self._config_maps, self._secrets, folder)
             self.env = run.env
+            self._folder = folder
             self._log = folder / "log"
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
@@ -104,6 +107,14 @@ class Pod:
         self.stop()
         self._log = self.log()
         self._exit.close()
+
+    def update(self, config_map: Object) -> None:
+        """Gives the running container what a ConfigMap holds now, all of it at once."""
+        name = config_map["metadata"]["name"]
+        for volume in self._deployment["spec"]["template"]["spec"].get("volumes", []):
+            if volume.get("configMap", {}).get("name") == name:
+                folder = self._folder / "volumes" / volume["name"]
+                _swap(folder, dict(config_map.get("data") or {}))
 
     @property
     def port(self) -> int:
@@ -381,13 +392,33 @@ class _Sources:
         optional = source.get("optional", False)
         data = self._read(kind, name, optional=optional) or {}
         items = source.get("items") or [{"key": key, "path": key} for key in data]
+        texts = {}
         for item in items:
             if item["key"] in data:
-                path = folder / item["path"]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(data[item["key"]])
+                texts[item["path"]] = data[item["key"]]
             elif not optional:
                 raise NotStarted(f"references non-existent {kind.lower()} key: {item['key']}")
+        _swap(folder, texts)
+
+
+def _swap(folder: Path, texts: Mapping[str, str]) -> None:
+    """Fills a volume as the kubelet does: whoever reads it sees all of the new files, or none."""
+    data = folder / "..data"
+    old = data.readlink() if data.is_symlink() else None
+    new = Path(tempfile.mkdtemp(prefix="..", dir=folder))
+    for path, text in texts.items():
+        (new / path).parent.mkdir(parents=True, exist_ok=True)
+        (new / path).write_text(text)
+    (folder / "..data_tmp").symlink_to(new.name)
+    (folder / "..data_tmp").rename(data)
+    for name in {Path(path).parts[0] for path in texts}:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(Path("..data") / name)
+    for link in folder.iterdir():
+        if not link.name.startswith("..") and not link.exists():
+            link.unlink()
+    if old is not None:
+        shutil.rmtree(folder / old)
 
 
 def secret_data(secret: Object) -> dict[str, str]:

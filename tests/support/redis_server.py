@@ -21,16 +21,21 @@ class Redis:
 
     def keys(self) -> int:
         """How many keys the server holds."""
+        return int(self.ask("dbsize"))
+
+    def ask(self, *command: str) -> str:
+        """What the server answers to a command, a line for each part of it."""
         tls = ("--tls", "--insecure") if self.tls else ()
+        program = find("redis-cli", "it comes with redis-server")
         answer = subprocess.run(
-            [find("redis-cli", "it comes with redis-server"), *tls, "-p", str(self.port), "dbsize"],
+            [program, *tls, "-p", str(self.port), *command],
             env={"REDISCLI_AUTH": self.password},
             capture_output=True,
             text=True,
             timeout=20,
             check=True,
         )
-        return int(answer.stdout)
+        return answer.stdout.strip()
 
     def stop(self) -> None:
         """Ends the server."""

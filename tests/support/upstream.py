@@ -79,6 +79,8 @@ class Upstream:
         """What chat models say, from now on."""
         self.tokens = 2
         """How many tokens a chat completion says that it used."""
+        self.counts_streams = False
+        """Whether a streamed chat completion says it too, where it is asked to."""
         self.calls: list[Call] = []
         """All requests so far, in the order of their arrival.
 
@@ -106,7 +108,7 @@ class Upstream:
         self._server.wait_until_idle()
         self._released.clear()
         self.status, self.failures, self.tokens, self.busiest = HTTPStatus.OK, 0, 2, 0
-        self.error, self.says = None, ANSWER
+        self.error, self.says, self.counts_streams = None, ANSWER, False
         self.delay = self.pause = self.halt = 0.0
 
     def wait(self, seconds: float) -> None:
@@ -211,19 +213,46 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(HTTPStatus.OK)
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
+        if call.path.endswith("/responses"):
+            self._stream_response(upstream.tokens)
+            return
         words = STREAMED if upstream.says == ANSWER else re.findall(r"\S+\s*", upstream.says)
         for i, word in enumerate(words):
             upstream.wait(upstream.pause + (upstream.halt if i == len(words) // 2 else 0))
-            chunk = {
+            reason = "stop" if i == len(words) - 1 else None
+            chunk: dict[str, object] = {
                 "id": "chatcmpl-1",
                 "object": "chat.completion.chunk",
                 "created": 1767225600,
                 "model": call.body["model"],
-                "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}],
+                "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": reason}],
             }
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
             self.wfile.flush()
+        if upstream.counts_streams and (call.body.get("stream_options") or {}).get("include_usage"):
+            chunk |= {"choices": [], "usage": _usage(upstream.tokens)}
+            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
         self.wfile.write(b"data: [DONE]\n\n")
+
+    def _stream_response(self, tokens: int) -> None:
+        used = {"input_tokens": tokens - 1, "output_tokens": 1, "total_tokens": tokens}
+        events: list[dict[str, object]] = [
+            {"type": "response.created", "response": {**_RESPONSE, "status": "in_progress"}},
+            *(
+                {
+                    "type": "response.output_text.delta",
+                    "item_id": "msg_1",
+                    "output_index": 0,
+                    "content_index": 0,
+                    "delta": word,
+                }
+                for word in STREAMED
+            ),
+            {"type": "response.completed", "response": {**_RESPONSE, "usage": used}},
+        ]
+        for i, event in enumerate(events):
+            said = json.dumps({**event, "sequence_number": i})
+            self.wfile.write(f"event: {event['type']}\ndata: {said}\n\n".encode())
 
     do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server names them.
 
@@ -231,9 +260,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing: the calls are recorded."""
 
 
+def _usage(tokens: int) -> dict[str, int]:
+    return {"prompt_tokens": tokens - 1, "completion_tokens": 1, "total_tokens": tokens}
+
+
 def _streams(call: Call) -> bool:
-    chat = call.path.endswith("/chat/completions")
-    return chat and isinstance(call.body, dict) and call.body.get("stream") is True
+    streams = call.path.endswith(("/chat/completions", "/responses"))
+    return streams and isinstance(call.body, dict) and call.body.get("stream") is True
 
 
 def _decoded(raw: bytes) -> Any:  # noqa: ANN401  # JSON is anything.
@@ -262,11 +295,7 @@ def _answer(call: Call, upstream: Upstream) -> Mapping[str, object] | bytes | No
             "created": 1767225600,
             "model": model,
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {
-                "prompt_tokens": tokens - 1,
-                "completion_tokens": 1,
-                "total_tokens": tokens,
-            },
+            "usage": _usage(tokens),
         }
     done = {
         "model": model,
@@ -284,6 +313,32 @@ def _answer(call: Call, upstream: Upstream) -> Mapping[str, object] | bytes | No
     return ollama.get(call.path)
 
 
+_USED = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+_RESPONSE = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1767225600,
+    "status": "completed",
+    "model": "m",
+    "output": [
+        {
+            "type": "message",
+            "id": "msg_1",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": ANSWER, "annotations": []}],
+        }
+    ],
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "usage": _USED,
+}
+_PICTURE = {
+    "created": 1767225600,
+    "data": [{"b64_json": "cG9uZw=="}],
+    "usage": {**_USED, "input_tokens_details": {"text_tokens": 1, "image_tokens": 0}},
+}
 _SAME: Mapping[str, Mapping[str, object] | bytes] = {
     "/audio/speech": SPOKEN,
     "/audio/transcriptions": {"text": ANSWER},
@@ -293,7 +348,14 @@ _SAME: Mapping[str, Mapping[str, object] | bytes] = {
         "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -0.5]}],
         "usage": {"prompt_tokens": 1, "total_tokens": 1},
     },
-    "/images/generations": {"created": 1767225600, "data": [{"b64_json": "cG9uZw=="}]},
+    "/images/edits": _PICTURE,
+    "/images/generations": _PICTURE,
+    "/rerank": {
+        "id": "rerank-1",
+        "results": [{"index": 0, "relevance_score": 0.5}],
+        "meta": {"billed_units": {"search_units": 1}},
+    },
+    "/responses": _RESPONSE,
     # Anthropic's
     "/v1/messages": {
         "id": "msg_1",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from function import names
+from function.api.model_access import stamp
 from function.call import Manifest, Request, ResourceSelector, Response
 from function.compose import compose
 
@@ -20,6 +21,9 @@ UID = "0d9a6c1e-0000-4000-8000-000000000001"
 
 MANAGER = "apiextensions.crossplane.io/composed/0d9a6c1e"
 """The manager of the fields that Crossplane applies."""
+
+NOW = 1_800_000_000.0
+"""The time in all worlds where it does not matter: 2027-01-15T08:00:00Z."""
 
 Key = tuple[str, str, str]
 
@@ -86,6 +90,7 @@ class World:
         references: the composed resources that Crossplane has recorded, by name.
         settings: the Composition's input.
         platform: the same in the file of the function's server.
+        now: the time, in seconds since 1970.
         forbidden: the kinds of objects that Crossplane cannot create.
         uninstalled: the names of the definitions that are not in the cluster; all others are.
     """
@@ -97,6 +102,7 @@ class World:
     platform: Manifest = field(default_factory=dict)
     forbidden: frozenset[str] = frozenset()
     uninstalled: frozenset[str] = frozenset()
+    now: float = NOW
 
     def add(self, *manifests: Manifest) -> None:
         """Puts objects into the cluster."""
@@ -116,17 +122,19 @@ class World:
             if key in seen and _uid(seen[key]) in (None, self.xr["metadata"]["uid"])
         }
         required: dict[str, Manifest | None] = {}
+        lists: dict[str, list[Manifest]] = {}
         requirements: dict[str, ResourceSelector] | None = None
         for _ in range(5):
-            answer = compose(
-                Request(self.xr, observed, required, self.settings), platform=self.platform
+            request = Request(
+                self.xr, observed, required, lists=lists, input=self.settings, now=self.now
             )
+            answer = compose(request, platform=self.platform)
             if answer.refusal or answer.requirements == requirements:
                 return answer
             requirements = dict(answer.requirements)
+            lists = {name: _found(wanted, seen) for name, wanted in requirements.items()}
             required = {
-                name: seen.get((wanted.kind, wanted.namespace or "", wanted.name))
-                or self._definition(wanted)
+                name: next(iter(lists[name]), None) or self._definition(wanted)
                 for name, wanted in requirements.items()
             }
         raise AssertionError("the requirements do not become stable")
@@ -147,7 +155,9 @@ class World:
 
     def _definition(self, wanted: ResourceSelector) -> Manifest | None:
         """The definition of a kind that is not Kubernetes' own, if that is what is looked up."""
-        if wanted.kind != "CustomResourceDefinition" or wanted.name in self.uninstalled:
+        if wanted.kind != "CustomResourceDefinition" or wanted.name is None:
+            return None
+        if wanted.name in self.uninstalled:
             return None
         return definition(wanted.name)
 
@@ -161,6 +171,9 @@ class World:
         if _uid(present) not in (None, uid):
             raise AssertionError(f"applied over an object of another controller: {_key(manifest)}")
         applied = {**present, **controlled(manifest, uid=uid)}
+        if manifest["kind"] == "Secret":
+            made = present.get("metadata", {}).get("creationTimestamp", stamp(self.now))
+            applied["metadata"]["creationTimestamp"] = made
         self.add(_scaled(present, applied) if manifest["kind"] == "Deployment" else applied)
 
     def scale(self, replicas: int, manager: str = "kube-controller-manager") -> None:
@@ -189,6 +202,16 @@ def _scaled(present: Manifest, applied: Manifest) -> Manifest:
 
 def _owned(manager: str) -> Manifest:
     return {"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+
+
+def _found(wanted: ResourceSelector, seen: dict[Key, Manifest]) -> list[Manifest]:
+    """What Crossplane finds of what is looked up, in its order."""
+    return [
+        manifest
+        for (kind, namespace, name), manifest in sorted(seen.items())
+        if kind == wanted.kind
+        and (wanted.name is None or (namespace, name) == (wanted.namespace or "", wanted.name))
+    ]
 
 
 def _key(manifest: Manifest) -> Key:

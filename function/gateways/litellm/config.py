@@ -13,6 +13,7 @@ from function.api.validation import switched_on
 from function.call import Manifest
 from function.errors import Refused
 from function.gateways.litellm import (
+    applications,
     guardrails,
     mcp,
     router_settings,
@@ -60,6 +61,7 @@ def generate(spec: Spec, entries: Sequence[Entry]) -> Manifest:
         "general_settings": {
             "master_key": reference(variables.MASTER_KEY),
             **mcp.settings(spec),
+            **applications.general_settings(spec),
         },
         **guardrails.section(spec),
         **mcp.section(spec),
@@ -117,12 +119,13 @@ def modules_of(spec: Spec) -> Mapping[str, str]:
         traced=switched_on(spec.tracing) is not None,
         tools=bool(spec.mcp_servers),
         guarded=bool(guardrails.of(spec)),
+        access=spec.wanted_access is not None,
     )
 
 
 @cache
 def modules(
-    *, traced: bool = False, tools: bool = False, guarded: bool = False
+    *, traced: bool = False, tools: bool = False, guarded: bool = False, access: bool = False
 ) -> Mapping[str, str]:
     """The modules for LiteLLM's Python, by the names of their files.
 
@@ -130,14 +133,15 @@ def modules(
         traced: whether there are spans to be cleaned.
         tools: whether there are MCP servers.
         guarded: whether there are guardrails.
+        access: whether applications have keys of their own.
     """
     folder = resources.files(__package__)
-    names_ = (
-        *_MODULES,
-        *([_SPANS] if traced else []),
-        *([_MCP_GATE] if tools else []),
-        *([_GUARDS] if guarded else []),
-    )
+    names_ = [*_MODULES]
+    names_ += [_SPANS] if traced else []
+    names_ += [_MCP_GATE] if tools else []
+    names_ += [_GUARDS] if guarded else []
+    # The last one, since it stands around what the others make of the gate.
+    names_ += [applications.MODULE] if access else []
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names_}
 
 
@@ -147,7 +151,10 @@ def digest(text: str) -> str:
 
 
 def _litellm_settings(spec: Spec) -> Manifest:
-    said: Manifest = {"request_timeout": spec.routing.call_seconds}
+    said: Manifest = {
+        "request_timeout": spec.routing.call_seconds,
+        **applications.litellm_settings(spec),
+    }
     if spec.routing.allowed_failures == router_settings.LITELLMS_ALLOWED_FAILURES:
         # LiteLLM treats its own default as not set, so another value keeps it from counting.
         said["allowed_fails"] = 0

@@ -12,7 +12,14 @@ from function.api import Spec
 from function.api.validation import switched_on
 from function.call import Manifest, Result
 from function.errors import Refused
-from function.gateways.litellm import credentials, guardrails, mcp, providers, variables
+from function.gateways.litellm import (
+    applications,
+    credentials,
+    guardrails,
+    mcp,
+    providers,
+    variables,
+)
 from function.gateways.litellm.credentials import Access
 from function.gateways.litellm.entries import Entry, accesses_of
 from function.gateways.litellm.items import MODEL_LIST, Item, Path, Reference, references
@@ -85,7 +92,7 @@ def _own(config: Manifest, spec: Spec) -> dict[str, Sequence[Path]]:
     own: dict[str, Sequence[Path]] = {variables.MASTER_KEY: [_MASTER_KEY]}
     redis = spec.shared_redis
     if redis is not None and redis.password_secret_ref is not None:
-        own[variables.REDIS_PASSWORD] = _REDIS_PASSWORD
+        own[variables.REDIS_PASSWORD] = (*_REDIS_PASSWORD, *applications.places(spec))
     tracing = switched_on(spec.tracing)
     if tracing is not None and tracing.headers_secret_ref is not None:
         own[variables.TRACING_HEADERS] = ()

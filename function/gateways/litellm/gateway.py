@@ -10,6 +10,7 @@ from function.call import Manifest
 from function.errors import Refused
 from function.gateways.base import ConfigFiles, Container, Plan, Probe, SecretKey, Target
 from function.gateways.litellm import (
+    applications,
     arguments,
     called,
     config,
@@ -32,6 +33,9 @@ IMAGE: Final = "ghcr.io/berriai/litellm:v1.108.11"
 """The image where neither the router nor the platform team names one: LiteLLM's long-term line."""
 
 _CONFIG_FOLDER: Final = "/app/config"
+
+_ACCESS_VOLUME: Final = "access"
+_ACCESS_FOLDER: Final = "/app/access"
 
 _DEFAULT_RESOURCES: Final[Manifest] = {
     # 320 MiB idle and up to 540 MiB after use were measured; a limit of 512Mi kills it. Start-up
@@ -106,7 +110,8 @@ _RESERVED: Final = {
 
 def shared_texts() -> Sequence[str]:
     """The modules that lie beside the configurations."""
-    return tuple(config.modules(traced=True, tools=True, guarded=True).values())
+    modules = config.modules(traced=True, tools=True, guarded=True, access=True)
+    return tuple(modules.values())
 
 
 def plan(router: Router) -> Plan:
@@ -119,10 +124,12 @@ def plan(router: Router) -> Plan:
     """
     spec = router.spec
     _check_environment(spec)
+    applications.check_variables(spec)
     arguments.check(spec.deployment.extra_args)
     entries_ = entries.read(spec)
     generated = config.generate(spec, entries_)
     configuration, overridden = overrides.apply(generated, spec.config)
+    applications.check(configuration, spec)
     lost = guardrails.lost(configuration, spec)
     items_ = items.of(configuration[items.MODEL_LIST], (entry.item for entry in entries_))
     unset = exposure.check(configuration, items_, spec, entries_)
@@ -174,8 +181,8 @@ def _container(router: Router, env: list[Manifest]) -> Container:
         resources=_DEFAULT_RESOURCES if wanted.resources is None else wanted.resources.manifest(),
         user=None if router.platform.assigns_users else _USER,
         scratch=_SCRATCH,
-        volumes=outbound.volumes(router.spec.outbound),
-        mounts=outbound.mounts(router.spec.outbound),
+        volumes=(*outbound.volumes(router.spec.outbound), *_access_volumes(router)),
+        mounts=(*outbound.mounts(router.spec.outbound), *_access_mounts(router)),
         # Five minutes to start: ten seconds are enough with a whole core, seventy without.
         startup=Probe(_GATE, period_seconds=5, failures=60),
         liveness=Probe(_LIVELINESS, period_seconds=10, failures=6),
@@ -183,6 +190,20 @@ def _container(router: Router, env: list[Manifest]) -> Container:
         pause_seconds=_PAUSE_SECONDS,
         grace_seconds=_grace_seconds(router.spec),
     )
+
+
+def _access_volumes(router: Router) -> tuple[Manifest, ...]:
+    """The volume with the keys of applications, if there are any."""
+    if router.spec.wanted_access is None:
+        return ()
+    return ({"name": _ACCESS_VOLUME, "configMap": {"name": names.access_of(router.name)}},)
+
+
+def _access_mounts(router: Router) -> tuple[Manifest, ...]:
+    """Where they are in the container: as a folder, since a single file would never change."""
+    if router.spec.wanted_access is None:
+        return ()
+    return ({"name": _ACCESS_VOLUME, "mountPath": _ACCESS_FOLDER, "readOnly": True},)
 
 
 def _grace_seconds(spec: Spec) -> int:
@@ -197,7 +218,12 @@ def _environment(
 ) -> list[Manifest]:
     """The container's variables: the function's own by name, then the user's, which win."""
     spec = router.spec
-    settings = {**_SETTINGS, **_hooks(spec), **telemetry.environment(router)}
+    settings = {
+        **_SETTINGS,
+        **_hooks(spec),
+        **telemetry.environment(router),
+        **applications.environment(router),
+    }
     own: dict[str, Manifest] = {name: {"value": value} for name, value in settings.items()}
     # By default, LiteLLM cuts off what takes longer than half a minute.
     finishing = _grace_seconds(spec) - _PAUSE_SECONDS - _CLOSING_SECONDS

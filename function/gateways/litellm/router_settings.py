@@ -92,7 +92,12 @@ def longest_call(spec: Spec) -> int:
 
 def redis_cache(redis: Redis) -> Manifest:
     """The `cache_params` for a Redis server."""
-    return {"type": "redis", **_server(redis), **(_TLS if redis.tls else {})}
+    return {"type": "redis", **coordination(redis)}
+
+
+def coordination(redis: Redis) -> Manifest:
+    """The `coordination_redis` for a Redis server: where pods share what keys have used."""
+    return {**_server(redis), **(_TLS if redis.tls else {})}
 
 
 def _server(redis: Redis) -> Manifest:
