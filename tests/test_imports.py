@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from function import main
 from function.imports import importing
+from function.imports import written as writer
 from tests.support.tools import CACHE, absent
 
 GIVEN = Path(__file__).parent / "imports"
@@ -169,7 +172,7 @@ def test_what_has_a_field_goes_into_it_and_the_rest_into_parameters(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("given", "weights"),
+    ("entries", "weights"),
     [
         ([{"weight": 0.75}, {"weight": 0.25}], [3, 1]),
         ([{"rpm": 60}, {"rpm": 20}], [3, 1]),
@@ -180,9 +183,9 @@ def test_what_has_a_field_goes_into_it_and_the_rest_into_parameters(tmp_path: Pa
     ],
 )
 def test_shares_of_the_load_stay(
-    tmp_path: Path, given: list[dict[str, Any]], weights: list[object]
+    tmp_path: Path, entries: list[dict[str, Any]], weights: list[object]
 ) -> None:
-    models = [model(seed=i, **params) for i, params in enumerate(given)]
+    models = [model(seed=i, **params) for i, params in enumerate(entries)]
     found = spec(tmp_path, {"model_list": models})["aiModels"]
     shares = ["standby" if e.get("standby") else e.get("weight", 1) for e in found]
     assert shares == weights
@@ -579,3 +582,108 @@ def test_the_providers_of_models_are_those_that_litellm_knows() -> None:
     )
     table = Path(importing.__file__).with_name("models.json")
     assert json.loads(made.stdout) == json.loads(table.read_text())
+
+
+# -- All that is imported
+
+_keys = st.sampled_from(
+    [None, "", "none", "os.environ/ONE_KEY", "os.environ/OPENAI_API_KEY", KEY, OTHER_KEY]
+)
+_bases = st.sampled_from(["https://one.example.com/v1", "https://two.example.com", None])
+_providers = st.sampled_from(
+    ["openai", "azure", "anthropic", "gemini", "bedrock", "hosted_vllm", "groq", "openrouter"]
+)
+_names = st.sampled_from(["a", "b", "c", "openai/gpt-4o"])
+
+
+@st.composite
+def _models(draw: st.DrawFn) -> dict[str, Any]:
+    provider = draw(_providers)
+    params: dict[str, Any] = {"model": f"{provider}/model-{draw(st.integers(0, 2))}"}
+    if (base := draw(_bases)) is not None or provider in ("hosted_vllm", "azure"):
+        params["api_base"] = base or "https://three.example.com"
+    if (key := draw(_keys)) is not None:
+        params["api_key"] = key
+    optional = {
+        "rpm": st.integers(1, 100),
+        "tpm": st.integers(1, 10000),
+        "weight": st.sampled_from([0, 0.5, 1, 3]),
+        "timeout": st.sampled_from([1, 2.5, 60]),
+        "max_retries": st.integers(0, 3),
+        "max_parallel_requests": st.integers(1, 50),
+        "temperature": st.sampled_from([0, 0.5, 1]),
+        "organization": st.sampled_from(["org-one", "os.environ/ORGANIZATION"]),
+        "extra_headers": st.sampled_from(
+            [{"X-Team": "a"}, {"Authorization": f"Bearer {KEY}"}, {"X-Key": "os.environ/ONE_KEY"}]
+        ),
+    }
+    params |= draw(st.fixed_dictionaries({}, optional=optional))
+    entry: dict[str, Any] = {"model_name": draw(_names), "litellm_params": params}
+    if draw(st.booleans()):
+        entry["model_info"] = {"mode": "chat", "id": str(draw(st.integers(0, 3)))}
+    return entry
+
+
+_chains = st.lists(
+    st.dictionaries(_names, st.lists(_names, min_size=1, max_size=3), min_size=1, max_size=1),
+    max_size=3,
+)
+_configs = st.fixed_dictionaries(
+    {"model_list": st.lists(_models(), min_size=1, max_size=5)},
+    optional={
+        "router_settings": st.fixed_dictionaries(
+            {},
+            optional={
+                "routing_strategy": st.sampled_from(["simple-shuffle", "least-busy"]),
+                "num_retries": st.integers(0, 3),
+                "timeout": st.integers(1, 600),
+                "allowed_fails": st.integers(0, 5),
+                "fallbacks": _chains,
+                "context_window_fallbacks": _chains,
+                "enable_pre_call_checks": st.just(value=True),
+                "retry_policy": st.just({"TimeoutErrorRetries": 1}),
+                "redis_host": st.sampled_from(["redis.svc", "os.environ/REDIS_HOST"]),
+            },
+        ),
+        "litellm_settings": st.fixed_dictionaries(
+            {},
+            optional={
+                "num_retries": st.integers(0, 3),
+                "drop_params": st.booleans(),
+                "default_fallbacks": st.lists(_names, max_size=2),
+                "cache": st.just(value=True),
+                "cache_params": st.sampled_from([{"type": "local"}, {"type": "local", "ttl": 5}]),
+                "success_callback": st.sampled_from([["langfuse"], ["prometheus"]]),
+            },
+        ),
+        "general_settings": st.fixed_dictionaries(
+            {},
+            optional={
+                "master_key": st.sampled_from([KEY, "os.environ/MASTER"]),
+                "alerting": st.just(["slack"]),
+            },
+        ),
+        "environment_variables": st.fixed_dictionaries(
+            {},
+            optional={
+                "ONE_KEY": st.sampled_from([KEY, OTHER_KEY]),
+                "OPENAI_API_KEY": st.just(OTHER_KEY),
+                "TEAM": st.just("search"),
+            },
+        ),
+    },
+)
+
+
+@given(_configs)
+def test_whatever_is_imported_means_the_same_and_shows_no_key(config: dict[str, Any]) -> None:
+    data = json.dumps(config).encode()
+    results, problems = importing.run(
+        [Path("config.yaml")], lambda _: data, name=None, namespace=None
+    )
+    assert problems == []
+    (result,) = results
+    assert list(result.differences) == []
+    shown = writer.router(result.imported, result.lost, result.told)
+    assert KEY not in shown
+    assert OTHER_KEY not in shown

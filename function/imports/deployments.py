@@ -548,7 +548,7 @@ def _shares(group: Sequence[Deployed]) -> list[int]:
     return whole
 
 
-def written(draft: Draft, entries: Iterable[Deployed]) -> list[Manifest]:
+def written(draft: Draft, entries: Iterable[Deployed], *, shuffled: bool) -> list[Manifest]:
     """The entries of `aiModels`; of several that are the same, one with their weight together."""
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
@@ -558,7 +558,7 @@ def written(draft: Draft, entries: Iterable[Deployed]) -> list[Manifest]:
         said |= {key: entry.fields[key] for key in _ORDER if key in entry.fields}
         identity = draft.as_text({**said, "weight": None})
         if identity in found:
-            if not said.get("standby"):
+            if shuffled and not said.get("standby"):
                 one = found[identity].get("weight", 1)
                 found[identity]["weight"] = min(one + said.get("weight", 1), _MOST_WEIGHT)
             draft.told(

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from function import shapes
 from function.api.models import PARAMETERS
-from function.api.routing import ALL_OTHERS
+from function.api.routing import ALL_OTHERS, SIMPLE_SHUFFLE
 from function.call import Manifest
 from function.gateways.base import SecretKey
-from function.gateways.litellm import credentials, providers, variables
+from function.gateways.litellm import providers, variables
 from function.gateways.litellm.items import REFERENCE
 from function.gateways.litellm.providers import Provider
 from function.imports import called, deployments, fallbacks
@@ -45,6 +45,7 @@ _METRICS: Final = ("weight", "rpm", "tpm")
 """By which LiteLLM shares the load: the first that an entry of a group has."""
 _LIMITS: Final = ("rpm", "tpm", "max_parallel_requests")
 _RETRIES: Final = 2
+_AGAIN: Final = "the number of retries"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,10 @@ def of(config: Manifest, env: Variables, dropped: Iterable[str] = ()) -> Meaning
         }
         groups.setdefault(name, []).append((entry, metrics))
     return Meaning(
-        models={name: _shared(group) for name, group in groups.items()},
+        models={
+            name: _shared(group, shuffled=_strategy(config) == SIMPLE_SHUFFLE)
+            for name, group in groups.items()
+        },
         fallbacks=_fallbacks(config, list(groups)),
         settings=_settings(config, env, aside),
     )
@@ -170,9 +174,14 @@ def _of_group(name: str, before: Sequence[Manifest], after: Sequence[Manifest]) 
     found: dict[str, None] = {}
     for one, other in zip(before, after, strict=True):
         for key in sorted({*one, *other}):
-            if one.get(key) != other.get(key):
+            if one.get(key) != other.get(key) and not _moves_on(key, one, other):
                 found[f"{key} of {shown} is another"] = None
     return list(found)
+
+
+def _moves_on(key: str, one: Manifest, other: Manifest) -> bool:
+    """Whether a call moves on to a fallback at once, as it does where no one asks for retries."""
+    return key == _AGAIN and key not in one and other[key] == 0
 
 
 def _listed(names: Sequence[str] | None) -> str:
@@ -261,7 +270,7 @@ def _deployment(params: Manifest, info: Mapping[str, Any], env: Variables) -> Ma
         said["the timeout"] = min(max(math.ceil(seconds), 1), 3600)
     again = params.get("num_retries", params.get("max_retries"))
     if (count := _number(again)) is not None:
-        said["the number of retries"] = min(int(count), 10)
+        said[_AGAIN] = min(int(count), 10)
     return said
 
 
@@ -289,8 +298,6 @@ def _credentials(left: dict[str, Any], provider: Provider, env: Variables) -> Ma
         stated = None if param is None else left.pop(param, None)
         if isinstance(stated, dict | list):
             what = _literal(json.dumps(stated, sort_keys=True))
-        elif stated == credentials.DUMMY_KEY:
-            what = ""
         else:
             what = env.held(variable) if stated is None else _resolved(stated, env)
         if variable not in first and what.endswith(f"/{variable}"):
@@ -312,8 +319,19 @@ _KNOWN: Final = frozenset(
 )
 
 
-def _shared(group: Sequence[tuple[Manifest, Mapping[str, Fraction]]]) -> list[Manifest]:
-    """The deployments of a group with their shares of the load, those that are the same once."""
+def _strategy(config: Manifest) -> object:
+    return shapes.at(config, ROUTER, "routing_strategy") or SIMPLE_SHUFFLE
+
+
+def _shared(
+    group: Sequence[tuple[Manifest, Mapping[str, Fraction]]], *, shuffled: bool
+) -> list[Manifest]:
+    """The deployments of a group, those that are the same once, with their shares of the load.
+
+    Args:
+        group: each with what may weigh it.
+        shuffled: whether the load is shared by weight.
+    """
     weights = [Fraction(1)] * len(group)
     for metric in _METRICS:
         given_ = [max(metrics.get(metric, Fraction(0)), Fraction(0)) for _, metrics in group]
@@ -327,7 +345,7 @@ def _shared(group: Sequence[tuple[Manifest, Mapping[str, Fraction]]]) -> list[Ma
         before = found.get(identity, (entry, Fraction(0)))[1]
         found[identity] = entry, before + weight / total
     return [
-        {**entry, "the share of the load": round(float(share), 4)}
+        {**entry, "the share of the load": round(float(share), 4) if shuffled else None}
         for _, (entry, share) in sorted(found.items())
     ]
 
@@ -347,7 +365,7 @@ def _fallbacks(config: Manifest, offered: Sequence[str]) -> dict[str, list[str]]
             # Without one of its own, the function repeats the general ones.
             chains = {**general, **chains}
         for model, to in chains.items():
-            if to and (model == ALL_OTHERS or ("*" not in model and model in offers)):
+            if model == ALL_OTHERS or ("*" not in model and model in offers):
                 found[f"{setting} of '{shorten(model)}'"] = to
     return found
 
@@ -365,7 +383,7 @@ def _chains(config: Manifest, setting: str, offers: fallbacks.Offers) -> dict[st
             add(model, to)
     if setting == "fallbacks" and (everyone := _either(config, fallbacks.DEFAULTS)):
         add(ALL_OTHERS, everyone)
-    return chains
+    return {model: to for model, to in chains.items() if to}
 
 
 def _either(config: Manifest, setting: str) -> object:
@@ -405,9 +423,8 @@ def _settings(config: Manifest, env: Variables, aside: frozenset[str]) -> dict[s
                 continue
             found[path] = _resolved(value, env)
     router, own = shapes.object_at(config, ROUTER), shapes.object_at(config, LITELLM)
-    strategy = router.get("routing_strategy", "simple-shuffle")
-    found["router_settings.routing_strategy"] = _resolved(strategy, env)
+    found["router_settings.routing_strategy"] = _resolved(_strategy(config), env)
     retries = router.get("num_retries", own.get("num_retries", _RETRIES))
     if (count := _number(retries)) is not None:
-        found["the number of retries"] = min(max(int(count), 0), 10)
+        found[_AGAIN] = min(max(int(count), 0), 10)
     return found

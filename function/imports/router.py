@@ -77,7 +77,7 @@ def of(source: Source, name: str, namespace: str, secret: str) -> Imported:
     shuffled = settings.routing()
     deployments.share_load(draft, entries, shuffled=shuffled)
     deployments.share_credentials(draft, entries)
-    draft.spec["aiModels"] = deployments.written(draft, entries)
+    draft.spec["aiModels"] = deployments.written(draft, entries, shuffled=shuffled)
     fallbacks.read(draft, config, [entry.alias for entry in entries])
     settings.redis()
     settings.master_key()
