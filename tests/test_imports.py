@@ -563,6 +563,37 @@ def test_each_source_is_written_as_it_was(
     assert result.stdout == (GIVEN / "imported" / f"{name}.yaml").read_text()
 
 
+EXAMPLES = "litellm/proxy"
+BASES = (
+    b"FAKE_OPENAI_API_BASE=https://fake.example.com\nRECORDER_COHERE_BASE_URL=https://c.example.com"
+)
+
+
+def test_litellms_own_examples_are_imported() -> None:
+    """As many as examples/import.md says; the others could not be called, or not even start."""
+    folders = list((CACHE / "litellm" / "lib").glob(f"python*/site-packages/{EXAMPLES}"))
+    if not folders:
+        absent("LiteLLM", "install it with .ci/build-litellm")
+    paths = sorted([*folders[0].glob("*.yaml"), *folders[0].glob("example_config_yaml/*.yaml")])
+    refused: list[str] = []
+    whole = 0
+    for path in paths:
+        results, problems = importing.run(
+            [path, Path("variables.env")],
+            lambda file: BASES if file.suffix == ".env" else file.read_bytes(),
+            name="example",
+            namespace=None,
+        )
+        refused += [path.name] if problems else []
+        assert [list(result.differences) for result in results] in ([], [[]]), path.name
+        whole += any(not result.lost for result in results)
+    assert sorted(refused) == ["aliases_config.yaml", "langfuse_config.yaml"]
+    text = (GIVEN.parent.parent / "examples" / "import.md").read_text()
+    counted = f"{len(paths)} example configurations (1.108.11), {len(paths) - 2} are imported"
+    assert counted in " ".join(text.split())
+    assert f"{whole} of them with nothing left out" in " ".join(text.split())
+
+
 def test_check_writes_nothing(tmp_path: Path) -> None:
     result = written(tmp_path, {"model_list": [model(api_key=KEY)]}, "--check")
     assert result.exit_code == 0, result.output
