@@ -251,6 +251,37 @@ def test_environment_variables_are_taken_apart(tmp_path: Path) -> None:
     assert found["config"]["merge"]["litellm_settings"] == {"success_callback": ["langfuse"]}
 
 
+def test_variables_of_any_kind_stay_in_the_container(tmp_path: Path) -> None:
+    """Those of the pod, of ConfigMaps, and those that the gateway cannot have are told apart."""
+    zone = {"fieldRef": {"fieldPath": "spec.nodeName"}}
+    region = {"configMapKeyRef": {"name": "aws", "key": "region"}}
+    values = {
+        "environmentSecrets": ["keys"],
+        "db": {"deployStandalone": False},
+        "envVars": {"DATABASE_URL": "postgresql://h/d", "LITELLM_LOG": "DEBUG", "EMPTY": ""},
+        "extraEnvVars": [
+            {"name": "NODE", "valueFrom": zone},
+            {"name": "AWS_REGION_NAME", "valueFrom": region},
+            {"name": "GROQ_API_KEY", "value": KEY},
+        ],
+        "masterkeySecretName": "master",
+        "proxy_config": {"model_list": [model(model="bedrock/a.b")]},
+    }
+    result = written(tmp_path, values)
+    assert result.exit_code == 0, result.output
+    env = yaml.safe_load(result.stdout)["spec"]["deployment"]["env"]
+    assert {entry["name"]: entry.get("valueFrom") for entry in env} == {
+        "AWS_REGION_NAME": region,
+        "NODE": zone,
+    }
+    for told in (
+        "DATABASE_URL is left out: the gateway has no database",
+        "LITELLM_LOG is left out: use logging.level",
+        "GROQ_API_KEY is left out, as no model has a use for it",
+    ):
+        assert told in result.stderr
+
+
 # -- Settings
 
 

@@ -103,12 +103,15 @@ class _Chart:
     def source(self, config: Manifest) -> Source:
         """What the values describe."""
         del self._left[_CONFIG]
+        # The chart's own values lie under these.
+        general = {"master_key": f"os.environ/{_MASTER_KEY}"}
+        general |= shapes.object_at(config, "general_settings")
         name = shapes.as_text(self._left.pop("fullnameOverride", ""))
         self._source = Source(
             kind=_KIND,
             name=name or _NAME,
             namespace="",
-            config=dict(config),
+            config={**config, "general_settings": general},
             origin=Origin(lambda path: self.place(f"{_CONFIG}.{path}" if path else _CONFIG)),
         )
         self._environment(name or _NAME)

@@ -370,14 +370,7 @@ def _credentials(draft: Draft, entry: Deployed, params: dict[str, Any], where: s
         v for v in provider.variables if v not in stated and not _is_stated(provider, v, params)
     ]
     keys = {variable: key for variable, (_, key) in stated.items()}
-    for variable in implied:
-        param, value = provider.params.get(variable), draft.source.environment.known.get(variable)
-        if value is None or param == "api_base":
-            continue
-        if param and value.text is not None and not literals.of_variable(variable, value.text):
-            params.setdefault(param, value.text)
-        else:
-            keys[variable] = draft.key_of(variable)
+    keys |= _known(draft, provider, implied, params)
     implied = [v for v in implied if not _is_stated(provider, v, params)]
     preferred = draft.source.environment.secret or draft.secrets.name
     counted = Counter(key.secret for key in keys.values())
@@ -405,6 +398,24 @@ def _credentials(draft: Draft, entry: Deployed, params: dict[str, Any], where: s
     _want(draft, entry, implied)
 
 
+def _known(
+    draft: Draft, provider: Provider, implied: Sequence[str], params: dict[str, Any]
+) -> dict[str, SecretKey]:
+    """The keys that hold what LiteLLM takes from its environment; what is no secret is stated."""
+    found: dict[str, SecretKey] = {}
+    for variable in implied:
+        param, value = provider.params.get(variable), draft.source.environment.known.get(variable)
+        if value is None or param == "api_base":
+            continue
+        if value.other is not None:
+            draft.env[variable] = value.other
+        elif param and value.text is not None and not literals.of_variable(variable, value.text):
+            params.setdefault(param, value.text)
+        else:
+            found[variable] = draft.key_of(variable)
+    return found
+
+
 def _stated(
     draft: Draft, provider: Provider, params: dict[str, Any]
 ) -> dict[str, tuple[str, SecretKey]]:
@@ -419,6 +430,9 @@ def _stated(
     for param, variable in by_param.items():
         value = params.get(param)
         referred = variables.referred(value) if isinstance(value, str) else None
+        known = draft.source.environment.known.get(referred or "")
+        if known is not None and known.other is not None:
+            continue  # It stays a reference.
         if referred is not None:
             text = draft.source.environment.text(referred)
             if text is not None and not literals.of_variable(variable, text):

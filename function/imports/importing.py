@@ -89,6 +89,12 @@ def run(
             )
             continue
         taken.add((own, where))
+        if name is None and source.name:
+            source.told(
+                source.origin(""),
+                "the ModelRouter has the name of what runs now, whose objects it does not take "
+                "over: to run both side by side, give it another one with --name",
+            )
         try:
             imported = router.of(source, own, where, _secret_name(source, own))
         except NotImported as error:

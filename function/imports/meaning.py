@@ -22,7 +22,7 @@ from function.gateways.base import SecretKey
 from function.gateways.litellm import providers, variables
 from function.gateways.litellm.items import REFERENCE
 from function.gateways.litellm.providers import Provider
-from function.imports import called, deployments, fallbacks
+from function.imports import called, deployments, fallbacks, mcp
 from function.imports.router import Imported
 from function.imports.settings import GENERAL, LITELLM, ROUTER
 from function.text import shorten
@@ -414,17 +414,76 @@ _ASIDE: Final[Mapping[str, frozenset[str]]] = {
 """Settings that are compared by what they come to."""
 
 
+_CALLBACKS: Final = ("callbacks", "success_callback", "failure_callback")
+_OF_FIELDS: Final = ("prometheus", "otel", "opentelemetry")
+"""Callbacks that have fields of their own."""
+_SECTIONS_ASIDE: Final = frozenset(
+    {"model_list", "credential_list", "environment_variables", "include", mcp.SECTION, *_ASIDE}
+)
+
+
 def _settings(config: Manifest, env: Variables, aside: frozenset[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for section, skipped in _ASIDE.items():
         for key, value in shapes.object_at(config, section).items():
-            path = f"{section}.{key}"
-            if key in skipped or path in aside or value is None or value is False:
-                continue
-            found[path] = _resolved(value, env)
+            if key not in skipped and value is not False:
+                _flatten(f"{section}.{key}", value, env, aside, found)
+    for section, value in config.items():
+        if section not in _SECTIONS_ASIDE:
+            _flatten(section, value, env, aside, found)
     router, own = shapes.object_at(config, ROUTER), shapes.object_at(config, LITELLM)
     found["router_settings.routing_strategy"] = _resolved(_strategy(config), env)
     retries = router.get("num_retries", own.get("num_retries", _RETRIES))
     if (count := _number(retries)) is not None:
         found[_AGAIN] = min(max(int(count), 0), 10)
+    if own.get("cache") in (True, "true", "True"):
+        found["the cache"] = shapes.text_at(own, "cache_params", "type") or "redis"
+    return found | _callbacks(own) | _servers(config, env, aside)
+
+
+def _callbacks(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The callbacks that no field stands for."""
+    found: dict[str, Any] = {}
+    for setting in _CALLBACKS:
+        given_ = settings.get(setting)
+        for name in [given_] if isinstance(given_, str) else shapes.as_list(given_):
+            if isinstance(name, str) and name not in _OF_FIELDS and "." not in name:
+                found[f"{LITELLM}.{setting} with '{shorten(name)}'"] = True
+    return found
+
+
+def _flatten(
+    path: str, value: object, env: Variables, aside: frozenset[str], found: dict[str, Any]
+) -> None:
+    """Notes what is set, each by its path, but for what is left aside."""
+    if path in aside or value is None:
+        return
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            _flatten(f"{path}.{key}", inner, env, aside, found)
+    elif isinstance(value, list):
+        kept = [item for i, item in enumerate(value) if f"{path}[{i}]" not in aside]
+        if kept or not value:
+            found[path] = _resolved(kept, env)
+    else:
+        found[path] = _resolved(value, env)
+
+
+def _servers(config: Manifest, env: Variables, aside: frozenset[str]) -> dict[str, Any]:
+    """The MCP servers: where they are, what they are shown, and what of them is offered."""
+    found: dict[str, Any] = {}
+    for name, server in shapes.object_at(config, mcp.SECTION).items():
+        path = f"{mcp.SECTION}.{name}"
+        if path in aside:
+            continue
+        said = {
+            "url": server.get("url"),
+            "transport": server.get("transport", "http"),
+            "token": server.get("authentication_token") or server.get("auth_value"),
+            "allowed_tools": server.get("allowed_tools"),
+            "disallowed_tools": server.get("disallowed_tools"),
+            "headers": server.get("static_headers"),
+        }
+        path = path.lower()
+        found |= {f"{path}.{key}": _resolved(value, env) for key, value in said.items() if value}
     return found

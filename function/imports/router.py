@@ -14,6 +14,7 @@ from function.imports.draft import Draft, shown
 from function.imports.secrets import Secrets
 from function.imports.settings import CLOSED_SECTIONS, GENERAL, LITELLM, ROUTER, Settings
 from function.imports.source import Note, Source, Value
+from function.text import shorten
 
 _HANDLED: Final = (
     *(MODEL_LIST, "credential_list", "environment_variables", ROUTER, LITELLM, GENERAL),
@@ -190,16 +191,19 @@ def _environment(draft: Draft) -> None:
     """Writes the variables of the container: those that settings refer to, and the source's own."""
     env = draft.source.environment
     # What the configuration refers to is there already, where it is of use.
-    aside = {*providers.all_variables(), *_OWN, *_referred(draft.source.config)}
+    referred = set(_referred(draft.source.config))
     for name, value in env.known.items():
-        traces = name.startswith("OTEL_") and "tracing" in draft.spec
-        skipped = name in aside or traces
-        if skipped or name in draft.env or (value.text == "" and value.key is None):
+        empty = not value.text and value.key is None and value.other is None
+        if empty or name in referred or name in draft.env:
             continue
-        if name in ("DATABASE_URL", "DIRECT_URL", "STORE_MODEL_IN_DB", "DATABASE_HOST"):
-            draft.lost("environment_variables", f"{name} is left out: the gateway has no database")
-            continue
-        draft.provided(name)
+        if name in providers.all_variables():
+            _tell_unread(draft, name)
+        elif name in _OF_A_DATABASE:
+            draft.lost(_VARIABLES, f"{name} is left out: the gateway has no database")
+        elif name in _REFUSED:
+            draft.lost(_VARIABLES, f"{name} is left out: {_REFUSED[name]}")
+        elif not _is_a_field(draft, name):
+            draft.provided(name)
     if draft.env:
         entries = [{"name": name, **value} for name, value in sorted(draft.env.items())]
         draft.set("deployment.env", entries)
@@ -207,13 +211,35 @@ def _environment(draft: Draft) -> None:
         draft.set("deployment.envFrom", env.sources)
 
 
-_OWN: Final = frozenset(
+def _tell_unread(draft: Draft, name: str) -> None:
+    """Notes a provider's variable that no model has."""
+    offered = {model["name"].partition("/")[0] for model in draft.spec["aiModels"]}
+    if not any(name in providers.find(provider).variables for provider in offered):
+        draft.told(_VARIABLES, f"{shorten(name)} is left out, as no model has a use for it")
+
+
+def _is_a_field(draft: Draft, name: str) -> bool:
+    """Whether a field of the router says what a variable says."""
+    traces = name.startswith("OTEL_") and "tracing" in draft.spec
+    bases = any(name in names_ for names_ in deployments.BASES.values())
+    redis = name.startswith("REDIS_") and "redis" in draft.spec
+    return traces or bases or redis or name in (variables.MASTER_KEY, "LITELLM_SALT_KEY")
+
+
+_VARIABLES: Final = "environment_variables"
+_SETS: Final = "the function sets it itself"
+_ELSEWHERE: Final = "LiteLLM would read its configuration elsewhere"
+_OF_A_DATABASE: Final = frozenset(
     {
-        *(variables.MASTER_KEY, "PYTHONPATH", "HOME", "PORT", "LITELLM_SALT_KEY", "DEBUG"),
-        *("DETAILED_DEBUG", "LITELLM_WORKER_STARTUP_HOOKS", "CONFIG_FILE_PATH", "LITELLM_LOG"),
-        *("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "OPENAI_API_BASE", "OPENAI_BASE_URL"),
-        *("OLLAMA_API_BASE", "HOSTED_VLLM_API_BASE", "LM_STUDIO_API_BASE", "LLAMAFILE_API_BASE"),
-        *("LITELLM_CONFIG_BUCKET_NAME", "MAX_REQUESTS_BEFORE_RESTART"),
+        *("DATABASE_URL", "DIRECT_URL", "DATABASE_HOST", "DATABASE_NAME", "DATABASE_USERNAME"),
+        *("DATABASE_PASSWORD", "STORE_MODEL_IN_DB", "DISABLE_SCHEMA_UPDATE"),
     }
 )
-"""Variables that are fields of the router, or that the function sets itself."""
+_REFUSED: Final = {
+    **dict.fromkeys(("PYTHONPATH", "HOME", "PORT", "LITELLM_WORKER_STARTUP_HOOKS"), _SETS),
+    **dict.fromkeys(("CONFIG_FILE_PATH", "LITELLM_CONFIG_BUCKET_NAME"), _ELSEWHERE),
+    **dict.fromkeys(("DEBUG", "DETAILED_DEBUG"), "it prints prompts and keys to the log"),
+    "LITELLM_LOG": "use logging.level",
+    "MAX_REQUESTS_BEFORE_RESTART": "LiteLLM would refuse calls while it restarts",
+}
+"""Variables that a router may not set, each with the reason."""
