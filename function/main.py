@@ -216,8 +216,10 @@ def import_command(  # noqa: PLR0913  # The command's flags.
 ) -> None:
     """Print ModelRouters that mean the same as what runs today.
 
-    FILES are LiteLLM's config.yaml or a ConfigMap with it, and - is standard input. Files of lines
-    such as NAME=value, Secrets and ConfigMaps beside it say what its variables hold.
+    FILES are LiteLLM's config.yaml or a ConfigMap with it, values of LiteLLM's Helm chart, or the
+    objects of an operator for LiteLLM (AiGateway, LiteLLMProxy, LiteLLMInstance) with all that
+    belongs to them; - is standard input. Files of lines such as NAME=value, Secrets and ConfigMaps
+    say what variables hold.
     """
     if files.count(manifests.STDIN) > 1:
         raise click.UsageError("standard input can be read only once: give - once")

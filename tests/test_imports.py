@@ -583,17 +583,6 @@ def test_each_source_means_the_same(name: str) -> None:
     assert [list(result.differences) for result in results] == [[]]
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_each_source_is_written_as_it_was(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The files beside the sources are what they become; review their diff like code."""
-    monkeypatch.chdir(GIVEN)
-    result = run(f"{name}.yaml", "--secret-file", tmp_path / "secret.yaml")
-    assert result.exit_code == 0, result.output
-    assert result.stdout == (GIVEN / "imported" / f"{name}.yaml").read_text()
-
-
 EXAMPLES = "litellm/proxy"
 BASES = (
     b"FAKE_OPENAI_API_BASE=https://fake.example.com\nRECORDER_COHERE_BASE_URL=https://c.example.com"

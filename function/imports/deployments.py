@@ -99,9 +99,8 @@ def read(draft: Draft, models: object, stored: object) -> list[Deployed]:
         if (entry := _entry(draft, f"model_list[{i}]", model, by_name)) is not None
     ]
     if not found:
-        raise NotImported(
-            "model_list", f"no entry of model_list can be carried over: {draft.notes[0].problem}"
-        )
+        path, message = next(iter(draft.dropped.items()))
+        raise NotImported(path, f"no entry of model_list can be carried over: {message}")
     return found
 
 
@@ -217,7 +216,7 @@ def _read(
 def _lost(draft: Draft, path: str, message: str) -> None:
     """Notes that a whole entry is left out."""
     draft.lost(path, message)
-    draft.dropped.add(path.split(".", 1)[0])
+    draft.dropped[path.split(".", 1)[0]] = message
 
 
 def _unfit(alias: str, name: str, model_id: str) -> str:

@@ -35,7 +35,7 @@ class Draft:
         merge: what has none, for `config.merge`.
         env: variables of the container.
         notes: what the user is told.
-        dropped: the paths of what is not carried over.
+        dropped: the paths of what is not carried over, in order, and what was said.
     """
 
     source: Source
@@ -44,11 +44,11 @@ class Draft:
     merge: dict[str, Any] = field(default_factory=dict)
     env: dict[str, Manifest] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
-    dropped: set[str] = field(default_factory=set)
+    dropped: dict[str, str] = field(default_factory=dict)
 
     def lost(self, path: str, message: str) -> None:
         """Notes that something is not carried over, and why."""
-        self.dropped.add(path)
+        self.dropped[path] = message
         self.notes.append(Note(Problem(message, *self.source.origin(path)), lost=True))
 
     def told(self, path: str, message: str) -> None:

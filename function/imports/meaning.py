@@ -364,9 +364,7 @@ def _fallbacks(config: Manifest, offered: Sequence[str]) -> dict[str, list[str]]
         elif chains and ALL_OTHERS not in chains:
             # Without one of its own, the function repeats the general ones.
             chains = {**general, **chains}
-        for model, to in chains.items():
-            if model == ALL_OTHERS or ("*" not in model and model in offers):
-                found[f"{setting} of '{shorten(model)}'"] = to
+        found |= {f"{setting} of '{shorten(model)}'": to for model, to in chains.items()}
     return found
 
 
@@ -376,7 +374,8 @@ def _chains(config: Manifest, setting: str, offers: fallbacks.Offers) -> dict[st
 
     def add(model: str, given_: object) -> None:
         named = dict.fromkeys(map(_target, shapes.as_list(given_)))
-        chains.setdefault(model, [to for to in named if to != model and to in offers])
+        if model == ALL_OTHERS or ("*" not in model and model in offers):
+            chains.setdefault(model, [to for to in named if to != model and to in offers])
 
     for chain in shapes.as_list(_either(config, setting)):
         for model, to in shapes.as_object(chain).items():
