@@ -23,7 +23,8 @@ no module is imported in a circle. Below them all are `names` (every name that o
 `recognition` (what a credential looks like) and `merging` (JSON merge patches and pointers).
 
 `server` serves `fn` to Crossplane; `offline` plays Crossplane's part around it on a laptop, and
-explains the API there; `main` is the command line of both.
+explains the API there; `imports` turns what people run today into ModelRouters; `main` is the
+command line of all.
 
 To find a sentence of the reference in the code: a field is in `api`, what LiteLLM is told in
 `gateways.litellm`, a Kubernetes object in `resources`, a condition or a status field in `report`.

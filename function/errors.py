@@ -41,3 +41,18 @@ class Unreadable(Exception):  # noqa: N818  # It is a property of a file.
 
 class UnknownField(Exception):  # noqa: N818  # It is an answer to the user.
     """A ModelRouter has no such field; the text says which one may have been meant."""
+
+
+class NotImported(Exception):  # noqa: N818  # It is an answer to the user.
+    """Nothing is imported, because of what stands at one place of the input.
+
+    Attributes:
+        path: the field of the input.
+        message: one sentence with the field and the remedy; it holds no credential.
+    """
+
+    def __init__(self, path: str, message: str) -> None:
+        """Takes the field and the sentence."""
+        super().__init__(message)
+        self.path = path
+        self.message = message

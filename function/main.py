@@ -1,6 +1,7 @@
-"""The command line: `modelrouter serve`, `render`, `explain` and `schema`."""
+"""The command line: `modelrouter serve`, `render`, `import`, `explain` and `schema`."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from function import fn, server
 from function.__version__ import __version__
 from function.call import Manifest
 from function.errors import OutputError, StartError, UnknownField
+from function.imports import files as import_files
+from function.imports import importing, router, written
 from function.kept import DEFAULT_BYTES
 from function.offline import explain, fields, inputs, manifests, output, render
 from function.offline import platform as platforms
@@ -188,6 +191,79 @@ def render_command(  # noqa: PLR0913  # The command's flags.
         output.write(shown, output_dir, force=force)
     except OutputError as error:
         raise click.ClickException(str(error)) from None
+
+
+@cli.command("import")
+@click.argument("files", nargs=-1, required=True, type=_PATHS)
+@click.option("--name", help="The name of the ModelRouter. By default that of what is imported.")
+@click.option("--namespace", "-n", help="The namespace of what is written.")
+@click.option(
+    "--secret-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the credentials that the files hold into a Secret in this new file, for you alone "
+    "to read.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; fail if it would mean something else.")
+@click.option("--strict", is_flag=True, help="Fail if something cannot be carried over.")
+def import_command(  # noqa: PLR0913  # The command's flags.
+    *,
+    files: tuple[Path, ...],
+    name: str | None,
+    namespace: str | None,
+    secret_file: Path | None,
+    check: bool,
+    strict: bool,
+) -> None:
+    """Print ModelRouters that mean the same as what runs today.
+
+    FILES are LiteLLM's config.yaml or a ConfigMap with it, values of LiteLLM's Helm chart, or the
+    objects of an operator for LiteLLM (AiGateway, LiteLLMProxy, LiteLLMInstance) with all that
+    belongs to them; - is standard input. Files of lines such as NAME=value, Secrets and ConfigMaps
+    say what variables hold.
+    """
+    if files.count(manifests.STDIN) > 1:
+        raise click.UsageError("standard input can be read only once: give - once")
+    results, problems = importing.run(files, _read, name=name, namespace=namespace)
+    _fail_if_any(problems)
+    for result in results:
+        for title, sentences in (("Not carried over", result.lost), ("Note", result.told)):
+            for sentence in sentences:
+                click.echo(f"{title}: {sentence}", err=True)
+    lost = sum(len(result.lost) for result in results)
+    if strict and lost:
+        raise click.ClickException(f"--strict allows nothing to be lost, and {lost} things are")
+    if check:
+        if any(result.differences for result in results):
+            raise click.exceptions.Exit(1)
+        return
+    secrets = [result.imported for result in results if result.imported.secrets.values]
+    if secrets and secret_file is None:
+        raise click.ClickException(
+            "the files hold credentials, which are never printed: name a new file for their Secret "
+            "with --secret-file"
+        )
+    if secrets and secret_file is not None:
+        _write_secrets(secrets, secret_file)
+    _print("---\n".join(written.router(one.imported, one.lost, one.told) for one in results))
+
+
+def _read(path: Path) -> bytes:
+    """What a file holds, no further than a byte beyond the most."""
+    with path.open("rb") if path != manifests.STDIN else open(0, "rb", closefd=False) as stream:
+        return stream.read(import_files.MAX_BYTES + 1)
+
+
+def _write_secrets(routers: list[router.Imported], file: Path) -> None:
+    """Writes the Secrets of routers into a new file that no one else can read."""
+    text = "---\n".join(written.secret(one) for one in routers)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise click.ClickException(f"'{file}' exists already: name a new file") from None
+    except OSError as error:
+        raise click.ClickException(f"cannot write '{file}': {error.strerror}") from None
 
 
 @cli.command("explain")

@@ -4,9 +4,9 @@
 
 From the composite resource definition: the claims' definition, the JSON Schema, and the fields in
 the reference (README.md beside it). From the function's table: the providers there. The copies in
-`examples/` of files in `package/`. The golden files: what each example renders to, and all
-messages. What this version accepts and composes, which stays when the next version begins, so that
-an upgrade can be held against it. A test fails while one is stale.
+`examples/` of files in `package/`. The golden files: what each example renders to, what each source
+is imported as, and all messages. What this version accepts and composes, which stays when the next
+version begins, so that an upgrade can be held against it. A test fails while one is stale.
 """
 
 import copy
@@ -23,6 +23,7 @@ import yaml
 from function.__version__ import __version__
 from function.gateways.litellm import providers
 from function.gateways.litellm.config import modules
+from function.imports import importing, written
 from function.offline import inputs, manifests, render
 from function.resources import KINDS
 from tests.support import json_schema, messages, release
@@ -38,6 +39,8 @@ REFERENCE = ROOT / "package" / "configuration" / "README.md"
 EXAMPLES = ROOT / "examples"
 GOLDEN = ROOT / "tests" / "golden"
 RELEASES = ROOT / "tests" / "releases"
+SOURCES = sorted((ROOT / "tests" / "imports").glob("*.yaml"))
+"""What people run today, of each kind; what each is imported as is beside them."""
 
 COPIES = {
     EXAMPLES / "composition.yaml": ROOT / "package" / "configuration" / "composition.yaml",
@@ -112,6 +115,19 @@ def golden(example: Path) -> str:
             for name in modules(traced=True, tools=True).keys() & document["data"].keys():
                 document["data"][name] = f"function/gateways/litellm/{name}"
     return "".join(f"---\n{manifests.to_yaml(document)}" for document in shown)
+
+
+def imported(source: Path) -> str:
+    """What a source is imported as."""
+    results, problems = importing.run(
+        [Path(source.name)],
+        lambda name: (source.parent / name).read_bytes(),
+        name=None,
+        namespace=None,
+    )
+    if problems:
+        raise ValueError(problems)
+    return "---\n".join(written.router(one.imported, one.lost, one.told) for one in results)
 
 
 def release_file() -> str:
@@ -248,6 +264,7 @@ FILES: dict[Path, Callable[[], str]] = {
     REFERENCE: reference_file,
     GOLDEN / "messages.txt": all_messages,
     RELEASES / f"{__version__}.json": release_file,
+    **{path.parent / "imported" / path.name: partial(imported, path) for path in SOURCES},
     **{copied: partial(copy_of, original) for copied, original in COPIES.items()},
     **{
         GOLDEN / f"{name}.yaml": partial(golden, EXAMPLES / f"{name}.yaml")

@@ -23,6 +23,7 @@ from tests.support.world import World, behind_claim, router
 from tests.test_fields import EVERYTHING, FIELDS, at, places
 
 CASES: list[Manifest] = yaml.safe_load((Path(__file__).parent / "admission.yaml").read_text())
+IMPORTED = sorted((Path(__file__).parent / "imports" / "imported").glob("*.yaml"))
 NOT_CHECKED = (
     ", <nil>: Invalid value: null: some validation rules were not checked because the object was "
     "invalid; correct the existing errors to complete validation"
@@ -267,6 +268,13 @@ def test_the_function_refuses_the_largest_router_by_the_size_of_its_config() -> 
 def test_every_example_is_applied(api: Client, example: str) -> None:
     manifest = yaml.safe_load((EXAMPLES / f"{example}.yaml").read_text())
     api.apply(manifest, field_manager="kubectl")
+
+
+@pytest.mark.parametrize("path", IMPORTED, ids=[path.stem for path in IMPORTED])
+def test_what_is_imported_is_created(api: Client, path: Path) -> None:
+    manifest = yaml.safe_load(path.read_text())
+    manifest["metadata"]["namespace"] = router()["metadata"]["namespace"]
+    api.create(manifest, dry_run=True)
 
 
 def test_the_example_secrets_are_applied(apiserver: Client) -> None:

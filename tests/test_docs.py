@@ -18,7 +18,8 @@ from tests.support.world import router
 README = ROOT / "README.md"
 GUIDE = ROOT / "package" / "README.md"
 RECIPES = EXAMPLES / "README.md"
-DOCUMENTS = (README, GUIDE, REFERENCE, RECIPES)
+IMPORT = EXAMPLES / "import" / "README.md"
+DOCUMENTS = (README, GUIDE, REFERENCE, RECIPES, IMPORT)
 
 
 def anchors(document: Path) -> set[str]:
@@ -52,7 +53,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 def test_every_document_is_linked_from_the_readme() -> None:
     text = README.read_text()
-    for document in (GUIDE, REFERENCE, RECIPES):
+    for document in (GUIDE, REFERENCE, RECIPES, IMPORT):
         assert f"]({document.relative_to(ROOT)})" in text
 
 

@@ -88,6 +88,21 @@ def check(value: Any, path: str, remedy: str = _REMEDY) -> None:  # noqa: ANN401
         raise refuse(f"{shorten(_shown(found))} is a literal credential: {remedy}")
 
 
+def first_in(value: Any) -> tuple[str | int, ...] | None:  # noqa: ANN401  # Any JSON.
+    """Where the first credential in a value is, as keys and indices; None if it holds none.
+
+    The last ones are inside a text that is JSON, if the credential is.
+    """
+    for found in _find(value, (None, "")):
+        above, step = found
+        steps = list[str | int]()
+        while above is not None:
+            steps.append(step[1:] if step.startswith(".") else int(step[1:-1]))
+            above, step = above
+        return (*reversed(steps),)
+    return None
+
+
 def is_made_of_variables(text: str) -> bool:
     """Whether a text only repeats other variables, which Kubernetes puts into it."""
     return _VARIABLES.fullmatch(text.strip()) is not None

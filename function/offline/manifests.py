@@ -98,7 +98,7 @@ def _load(file: Path, source: str, problems: list[Problem]) -> Iterator[Found]:
     for document in documents.read(data):
         problems += [Problem(p.message, source, p.line) for p in document.problems]
         if document.value is not None:
-            yield from _objects(Found(document.value, source, document.lines), problems)
+            yield from objects(Found(document.value, source, document.lines), problems)
 
 
 def _data(file: Path) -> bytes:
@@ -112,7 +112,7 @@ def _cannot_read(source: str, error: OSError) -> Problem:
     return Problem(f"cannot read '{source}': {error.strerror}")
 
 
-def _objects(found: Found, problems: list[Problem]) -> Iterator[Found]:
+def objects(found: Found, problems: list[Problem]) -> Iterator[Found]:
     """The object itself, or the items of a list."""
     manifest: Any = found.manifest
     kind = manifest.get("kind") if isinstance(manifest, dict) else None
@@ -130,7 +130,7 @@ def _objects(found: Found, problems: list[Problem]) -> Iterator[Found]:
     for i, item in enumerate(items):
         path = f"{found.path}.items[{i}]" if found.path else f"items[{i}]"
         typed = {**of_items, **item} if isinstance(item, dict) and "kind" not in item else item
-        yield from _objects(replace(found, manifest=typed, path=path), problems)
+        yield from objects(replace(found, manifest=typed, path=path), problems)
 
 
 def to_yaml(document: Manifest) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from function.call import Manifest
 from function.gateways.litellm import credentials, providers, variables
 
-_REFERENCE: Final = re.compile(r"(?:os\.environ|oidc/env)/([^\s\"',;}\]]+)")
+REFERENCE: Final = re.compile(r"(?:os\.environ|oidc/env)/([^\s\"',;}\]]+)")
 """How a text of LiteLLM's configuration names a variable, wherever it stands in the text."""
 
 MODEL_LIST: Final = "model_list"
@@ -73,7 +73,7 @@ class Item:
         base = params.get("api_base") or params.get("base_url")
         self.base: str | None = base if isinstance(base, str) else None
         # Many have none: a look at the whole tells.
-        found = references(manifest) if _REFERENCE.search(text) else []
+        found = references(manifest) if REFERENCE.search(text) else []
         uses = [(reference, name) for reference in found for name in reference.variables]
         self.named = frozenset([name for _, name in uses])
         self.misplaced = frozenset([name for where, name in uses if not self.belongs(where, name)])
@@ -112,7 +112,7 @@ def _collect(value: object, path: Path, found: list[Reference]) -> None:
         members = enumerate(value)
     for key, item in members:
         if isinstance(item, str):
-            if "/" in item and (named := _REFERENCE.findall(item)):
+            if "/" in item and (named := REFERENCE.findall(item)):
                 found.append(Reference((*path, key), item, named))
         elif isinstance(item, dict | list):
             _collect(item, (*path, key), found)

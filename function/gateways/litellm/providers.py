@@ -102,6 +102,12 @@ def key_variables() -> frozenset[str]:
     return frozenset(v for provider in _table().values() for keys in provider.keys for v in keys)
 
 
+@cache
+def all_variables() -> frozenset[str]:
+    """The variables that LiteLLM reads for any provider of the table."""
+    return frozenset(v for provider in _table().values() for v in provider.variables)
+
+
 def is_known(name: str) -> bool:
     """Whether LiteLLM knows a provider of that name."""
     return name in _table()
