@@ -158,6 +158,32 @@ def test_the_example_is_applied(api: Client) -> None:
             api.apply(manifest, field_manager="kubectl", dry_run=True)
 
 
+PASTED: list[Manifest] = [
+    {"routerRef": {"name": "sk-proj-s3cr3tS3cr3t"}},
+    {"routerRef": {"name": "gw", "namespace": "sk-proj-s3cr3tS3cr3t"}},
+    {"models": ["s3cr3t\n"]},
+    {"models": ["s3cr3t" * 50]},
+    {"budget": {"usd": "s3cr3t", "period": "Day"}},
+    {"budget": {"usd": "s3cr3ts3cr3ts3cr3t", "period": "Day"}},
+    {"expiresAt": "s3cr3t"},
+    {"expiresAt": "s3cr3ts3cr3ts3cr3ts3cr3ts3cr3ts3cr3t"},
+    {"secretName": "s3cr3t+/= "},
+    {"secretName": "s3cr3t" * 50},
+]
+"""What someone may put into the wrong field."""
+
+
+def test_a_credential_in_a_field_that_refuses_it_is_not_repeated(api: Client, server: str) -> None:
+    for spec in PASTED:
+        with pytest.raises(ApiError) as refused:
+            api.create(written(**spec), dry_run=True)
+        if server == NEWEST:  # The oldest repeats what is too long.
+            assert "s3cr3t" not in refused.value.message
+        with pytest.raises(Refused) as ours:
+            request.read(Request(access(**spec)), {})
+        assert "s3cr3t" not in ours.value.message
+
+
 def test_the_columns_show_what_matters(api: Client) -> None:
     crd = crds_of(ROOT / "package" / "configuration" / "modelaccess.yaml")[0]
     (version,) = crd["spec"]["versions"]

@@ -822,8 +822,9 @@ def test_a_patch_that_breaks_a_promise_is_refused(case: Refusal) -> None:
     assert "s3cr3t" not in refused.message
 
 
-def test_every_object_but_the_master_key_may_be_patched() -> None:
-    assert set(PATCHED) == KINDS.keys() - {names.RESOURCE_MASTER_KEY}
+def test_every_object_but_the_keys_may_be_patched() -> None:
+    keys = {names.RESOURCE_MASTER_KEY, names.RESOURCE_ACCESS}
+    assert set(PATCHED) == KINDS.keys() - keys
 
 
 def test_a_result_says_what_was_patched() -> None:

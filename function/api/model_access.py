@@ -60,7 +60,7 @@ class AccessSpec(Model):
     expires_at: (
         Annotated[
             str,
-            Field(min_length=20, max_length=20),
+            Field(min_length=1, max_length=32),
             Rule(
                 r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
                 r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
