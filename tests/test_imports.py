@@ -590,7 +590,7 @@ BASES = (
 
 
 def test_litellms_own_examples_are_imported() -> None:
-    """As many as examples/import/README.md says; the others could not be called, or not even start."""
+    """As many as the page on imports says; the others could not be called, or not even start."""
     folders = list((CACHE / "litellm" / "lib").glob(f"python*/site-packages/{EXAMPLES}"))
     if not folders:
         absent("LiteLLM", "install it with .ci/build-litellm")
