@@ -20,7 +20,6 @@ from tests.support.upstream import ANSWER, Upstream
 OK = HTTPStatus.OK
 WAYS: tuple[Way, ...] = get_args(Way)
 CALLS = 12
-FIRST_FEW = 4
 
 
 @dataclass
@@ -176,7 +175,7 @@ def test_a_group_of_which_none_answers_is_called_all_the_same(side: Side) -> Non
 def test_streams_that_break_off_cost_the_others_none(side: Side) -> None:
     side.stalling.halt = 1000
     said = [side.gateway.stream("stalling") for _ in range(CALLS)]
-    assert said[FIRST_FEW:] == [ANSWER] * (CALLS - FIRST_FEW)
+    assert said.count(ANSWER) >= CALLS - 1
 
 
 def test_a_standby_takes_over_for_one_that_hangs(side: Side) -> None:
