@@ -149,7 +149,12 @@ def _granted(offer: Offer, spec: AccessSpec, grant: Grant) -> Verdict:
         budget=_budget(spec.budget, grant.budget),
         expires_at=spec.expires_at,
     )
-    note = f"Neither offered nor granted, at least not both: {lacking}." if lacking else ""
+    note = (
+        "Left out of spec.models, as the ModelRouter does not both offer and grant them: "
+        f"{lacking}."
+        if lacking
+        else ""
+    )
     return Verdict(names.REASON_ACCEPTED, note, limits, grant)
 
 
