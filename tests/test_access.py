@@ -539,8 +539,8 @@ def test_another_name_for_the_secret_is_refused() -> None:
     answer = cluster.turn()
     assert answer.refusal is not None
     assert answer.refusal.message == (
-        "spec.secretName gives the Secret another name than 'app', which it has: set it back, or "
-        "delete the ModelAccess and create it again."
+        "spec.secretName cannot change, and the Secret is called 'app': set it back, or delete the "
+        "ModelAccess and create it again."
     )
 
 
@@ -640,7 +640,7 @@ def test_a_router_whose_spec_is_refused_goes_on_accepting() -> None:
     )
     told = accepted(cluster.turn())
     assert told.status == "True"
-    assert "That is about to end: " in told.message
+    assert "Access is about to end: " in told.message
 
 
 def test_a_router_of_another_namespace_without_a_grant_looks_like_none() -> None:
@@ -659,7 +659,7 @@ def test_a_router_of_another_namespace_without_a_grant_looks_like_none() -> None
     assert answers[0] == answers[1] == answers[2]
     assert answers[0][0][0].message == (
         "There is no ModelRouter 'gw' in namespace 'team' that gives keys to namespace 'apps': ask "
-        "whoever runs it to add that to its spec.access.grants."
+        "whoever runs it to add that namespace to its spec.access.grants."
     )
 
 
@@ -673,7 +673,7 @@ REASONS: list[tuple[str, Manifest, Manifest, str]] = [
         "both offers and grants: 'openai/gpt-4o'.",
     ),
     ("BudgetNeedsRedis", {"budget": {"usd": "5", "period": "Day"}}, {}, "with spec.redis"),
-    ("Expired", {"expiresAt": stamp(NOW - 1)}, {}, "spec.expiresAt is past"),
+    ("Expired", {"expiresAt": stamp(NOW - 1)}, {}, "spec.expiresAt is in the past"),
 ]
 
 

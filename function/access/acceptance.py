@@ -66,7 +66,9 @@ def judge(application: Application, known: Known, chosen: Chosen, now: float) ->
             "usually within two minutes."
         )
     if verdict.message:
-        said.append(verdict.message if is_promised else f"That is about to end: {verdict.message}")
+        said.append(
+            verdict.message if is_promised else f"Access is about to end: {verdict.message}"
+        )
     return Accepted(
         is_accepted=True,
         is_known=is_known,
@@ -94,8 +96,8 @@ def _verdict(application: Application, known: Known, now: float) -> Verdict:
 def _waiting(verdict: Verdict) -> str:
     most = 0 if verdict.grant is None else verdict.grant.most_keys
     return (
-        "The gateway does not know the key yet; it learns of it within a quarter of a minute. If "
-        f"this lasts, the namespace may have more ModelAccess objects than the {most} that are "
-        "accepted, the oldest first, or the ModelRouter's spec is refused, or has no room for more "
+        "The ModelRouter does not list the key yet; it usually does within 15 seconds. If this "
+        f"lasts, the namespace may have more ModelAccess objects than the {most} that are accepted "
+        "(the oldest come first), or the ModelRouter's spec is refused, or it has no room for more "
         "keys: see its conditions."
     )

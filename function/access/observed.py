@@ -171,8 +171,8 @@ def _check_secret_name(request: Request, application: Application) -> None:
     if name and name != application.secret_name:
         raise Refused(
             names.REASON_INVALID_SPEC,
-            f"spec.secretName gives the Secret another name than '{name}', which it has: set it "
-            "back, or delete the ModelAccess and create it again.",
+            f"spec.secretName cannot change, and the Secret is called '{name}': set it back, or "
+            "delete the ModelAccess and create it again.",
         )
 
 

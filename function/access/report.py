@@ -69,8 +69,8 @@ def incomplete(application: Application, observed: Incomplete) -> Response:
 def refused(request: Request, refusal: Refused) -> Response:
     """The response that composes nothing, so that the Secrets stay as they are."""
     message = one_line(
-        f"{refusal.message} Its Secrets stay as they are, but the gateway may accept their keys no "
-        "more."
+        f"{refusal.message} Its Secrets stay as they are, but the gateway may no longer accept "
+        "their keys."
     )
     condition = Condition(names.ACCEPTED, "False", refusal.reason, message)
     return Response(
