@@ -419,6 +419,43 @@ def test_the_key_that_applications_have_never_ends_early() -> None:
     assert cluster.values() == before
 
 
+def test_keys_that_are_asked_for_in_haste_are_handed_out_one_by_one() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    before = cluster.values()
+    begun = cluster.access.now
+    for generation in range(2, MAX_GENERATIONS + 2):
+        cluster.ask(keyGeneration=generation)
+        first, answer = cluster.turn(), cluster.list_keys()
+        assert cluster.values() == before
+        cluster.wait(10)
+    # The second has ended early, so it is the third that is waited for.
+    assert [key["generation"] for key in answer.status["keys"]] == [1, 3, 4, 5]
+    assert first.until == answer.until == begun + 10 + LEARNING
+    for generation in (3, 4, 5):
+        assert answer.until is not None
+        cluster.wait(answer.until - cluster.access.now)
+        answer = cluster.turn()
+        assert cluster.values() != before
+        before = cluster.values()
+        assert accepted(answer).message.startswith(
+            f"The gateway accepts the key of generation {generation}."
+        )
+    assert answer.until == begun + 10 + LEARNING + 3600
+
+
+def test_nothing_waits_until_pods_know_a_key_that_was_replaced() -> None:
+    cluster = rotated()
+    annotations = cluster.access.objects["Secret", "apps", KEY_1]["metadata"]["annotations"]
+    del annotations[names.ANNOTATION_LISTED_AT]
+    switched = cluster.access.now
+    cluster.wait(1)
+    answer = cluster.turn()
+    assert (answer.ttl_seconds, answer.until) == (60, switched + 3600)
+    assert not answer.repeatable  # A date is written.
+    assert cluster.turn().repeatable
+
+
 def test_a_generation_that_was_replaced_does_not_come_back() -> None:
     cluster = rotated()
     cluster.ask(keyGeneration=1)
