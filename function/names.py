@@ -70,6 +70,8 @@ ANNOTATION_KEY_GENERATION: Final = f"{GROUP}/key-generation"
 """On a Secret with the key of a ModelAccess: of which generation the key is."""
 ANNOTATION_REPLACED_AT: Final = f"{GROUP}/replaced-at"
 """On the Secret of an older generation: when applications were given a newer one."""
+ANNOTATION_LISTED_AT: Final = f"{GROUP}/listed-at"
+"""On the Secret of a key that the router lists: since when it has been."""
 LABEL_ACCESS: Final = f"{GROUP}/modelaccess"
 
 PORT_NAME: Final = "http"

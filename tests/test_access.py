@@ -21,6 +21,8 @@ from tests.support.accesses import access, hash_of, legacy, uid_of
 from tests.support.world import NOW, World, behind_claim, router, secret
 
 GRANT: Manifest = {"namespace": "apps"}
+LEARNING = 100
+"""How many seconds after a key is listed all running pods know it."""
 KEY_1, KEY_2 = (f"app-key-{generation}-00000" for generation in (1, 2))
 
 
@@ -54,12 +56,24 @@ class Cluster:
         self.tell(self.router, answer)
         return answer
 
-    def settle(self) -> Response:
-        """Reconciles both until the application has its Secret."""
+    def list_keys(self) -> Response:
+        """Reconciles both until the router lists the newest key, and the ModelAccess knows it."""
         self.turn()
         self.turn()
         self.turn_of_router()
         return self.turn()
+
+    def settle(self) -> Response:
+        """Reconciles both until the application has the newest key, and all pods know it."""
+        self.list_keys()
+        self.wait(LEARNING)
+        return self.turn()
+
+    def listed_at(self, name: str = KEY_1) -> str | None:
+        """Since when a key is listed, as it is written on its Secret."""
+        metadata = self.access.objects["Secret", "apps", name]["metadata"]
+        at: str | None = metadata["annotations"].get(names.ANNOTATION_LISTED_AT)
+        return at
 
     def wait(self, seconds: float) -> None:
         self.access.now += seconds
@@ -120,7 +134,11 @@ def test_an_application_gets_its_key_once_the_gateway_knows_it() -> None:
         "keys": [{"generation": 1, "hash": hash_of(key)}],
     }
     assert (accepted(third).status, accepted(third).reason) == ("True", "Accepted")
-    assert (third.unready, third.ttl_seconds, third.until) == (False, 60, None)
+    assert third.unready  # Before running pods know it.
+    cluster.wait(LEARNING)
+    fourth = cluster.turn()
+    assert (accepted(fourth).status, accepted(fourth).reason) == ("True", "Accepted")
+    assert (fourth.unready, fourth.ttl_seconds, fourth.until) == (False, 60, None)
     assert cluster.listed() == {
         "version": 1,
         "keys": {
@@ -187,11 +205,94 @@ def test_a_secret_that_crossplane_does_not_show_as_composed_yet_is_looked_up() -
     assert accepted(answer).status == "True"
 
 
+# -- Until all running pods know a key
+
+
+def test_it_is_ready_only_when_all_pods_know_its_key() -> None:
+    cluster = Cluster()
+    for answer in (cluster.list_keys(), cluster.turn()):
+        assert (accepted(answer).status, answer.unready) == ("True", True)
+        assert accepted(answer).message == (
+            "The gateway accepts the key of generation 1. Running pods learn of it within a minute "
+            "and a half; until then, they may answer calls with 401."
+        )
+    cluster.wait(LEARNING - 1)
+    assert cluster.turn().unready
+    cluster.wait(1)
+    answer = cluster.turn()
+    assert not answer.unready
+    assert accepted(answer).message == "The gateway accepts the key of generation 1."
+
+
+def test_it_is_looked_just_when_all_pods_know_a_key() -> None:
+    cluster = Cluster()
+    cluster.access.now += 0.5
+    known = NOW + LEARNING
+    for seconds, ttl in ((0, 60), (0, 60), (60, 40), (39, 1), (0.4, 1)):
+        cluster.wait(seconds)
+        answer = cluster.list_keys() if cluster.values() is None else cluster.turn()
+        assert (answer.ttl_seconds, answer.until) == (ttl, known)
+        assert not answer.repeatable  # It would be given with the same ttl a moment later.
+    cluster.wait(0.1)
+    answer = cluster.turn()
+    assert (answer.ttl_seconds, answer.until, answer.repeatable) == (60, None, True)
+
+
+def test_a_platform_team_may_have_it_looked_more_often_meanwhile() -> None:
+    cluster = Cluster()
+    cluster.access.settings = {"ttlSeconds": 30}
+    assert cluster.list_keys().ttl_seconds == 30
+
+
+def test_since_when_a_key_is_listed_is_written_once() -> None:
+    cluster = Cluster()
+    cluster.list_keys()
+    for _ in range(4):
+        assert cluster.listed_at() == stamp(NOW)
+        cluster.wait(50)
+        cluster.turn()
+
+
+@pytest.mark.parametrize("seconds", [1, 1000])
+def test_a_key_that_is_listed_again_is_learned_again(seconds: float) -> None:
+    """Pods may have forgotten it meanwhile."""
+    cluster = Cluster()
+    cluster.list_keys()
+    cluster.wait(seconds)
+    gone = cluster.access.objects.pop(("ModelRouter", "team", "gw"))
+    assert cluster.turn().unready
+    assert cluster.listed_at() is None
+    cluster.access.add(gone)
+    again = cluster.access.now
+    answer = cluster.turn()
+    assert (accepted(answer).status, answer.unready) == ("True", True)
+    assert cluster.listed_at() == stamp(again)
+    cluster.wait(LEARNING)
+    assert not cluster.turn().unready
+
+
+@pytest.mark.parametrize("annotation", [None, "x", "", "2199-01-01T00:00:00Z"])
+def test_an_edited_date_makes_it_wait_once_more_at_most(annotation: str | None) -> None:
+    cluster = Cluster()
+    cluster.settle()
+    annotations = cluster.access.objects["Secret", "apps", KEY_1]["metadata"]["annotations"]
+    if annotation is None:
+        del annotations[names.ANNOTATION_LISTED_AT]
+    else:
+        annotations[names.ANNOTATION_LISTED_AT] = annotation
+    answer = cluster.turn()
+    assert (accepted(answer).status, answer.unready) == ("True", True)
+    assert not answer.repeatable
+    assert cluster.listed_at() == stamp(cluster.access.now)
+    cluster.wait(LEARNING)
+    assert not cluster.turn().unready
+
+
 # -- Rotation
 
 
 def rotated() -> Cluster:
-    """With a second key that the gateway knows, and that applications were given."""
+    """With a second key that all pods know, and that applications were given."""
     cluster = Cluster()
     cluster.settle()
     cluster.ask(keyGeneration=2)
@@ -199,7 +300,7 @@ def rotated() -> Cluster:
     return cluster
 
 
-def test_a_new_key_is_handed_out_once_the_gateway_knows_it() -> None:
+def test_a_new_key_is_handed_out_once_all_pods_know_it() -> None:
     cluster = Cluster()
     cluster.settle()
     before = cluster.values()
@@ -213,7 +314,21 @@ def test_a_new_key_is_handed_out_once_the_gateway_knows_it() -> None:
         assert answer.ttl_seconds == 4
     assert cluster.secrets() == {"app", KEY_1, KEY_2}
     cluster.turn_of_router()
+    known = cluster.access.now + LEARNING
+    for seconds, ttl in ((0, 60), (60, 40), (LEARNING - 61, 1)):
+        cluster.wait(seconds)
+        answer = cluster.turn()
+        assert cluster.values() == before
+        assert accepted(answer).message == (
+            "The gateway accepts the key of generation 1. The key of generation 2 goes into the "
+            "Secret once all pods know it, usually within two minutes."
+        )
+        assert (answer.unready, answer.ttl_seconds, answer.until) == (False, ttl, known)
+        assert cluster.listed_at(KEY_2) == stamp(known - LEARNING)
+    cluster.wait(1)
     answer = cluster.turn()
+    assert not answer.unready
+    assert accepted(answer).message == "The gateway accepts the key of generation 2."
     values = cluster.values()
     assert values is not None
     assert values["OPENAI_API_KEY"] == (cluster.values(KEY_2) or {})["OPENAI_API_KEY"]
@@ -231,6 +346,8 @@ def test_an_old_key_holds_for_the_overlap_from_the_switch_on() -> None:
     cluster.turn()
     cluster.wait(5000)  # The gateway hears of it late.
     cluster.turn_of_router()
+    cluster.turn()
+    cluster.wait(LEARNING)
     answer = cluster.turn()
     switched = cluster.access.now
     assert not answer.repeatable
@@ -302,6 +419,43 @@ def test_the_key_that_applications_have_never_ends_early() -> None:
     assert cluster.values() == before
 
 
+def test_keys_that_are_asked_for_in_haste_are_handed_out_one_by_one() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    before = cluster.values()
+    begun = cluster.access.now
+    for generation in range(2, MAX_GENERATIONS + 2):
+        cluster.ask(keyGeneration=generation)
+        first, answer = cluster.turn(), cluster.list_keys()
+        assert cluster.values() == before
+        cluster.wait(10)
+    # The second has ended early, so it is the third that is waited for.
+    assert [key["generation"] for key in answer.status["keys"]] == [1, 3, 4, 5]
+    assert first.until == answer.until == begun + 10 + LEARNING
+    for generation in (3, 4, 5):
+        assert answer.until is not None
+        cluster.wait(answer.until - cluster.access.now)
+        answer = cluster.turn()
+        assert cluster.values() != before
+        before = cluster.values()
+        assert accepted(answer).message.startswith(
+            f"The gateway accepts the key of generation {generation}."
+        )
+    assert answer.until == begun + 10 + LEARNING + 3600
+
+
+def test_nothing_waits_until_pods_know_a_key_that_was_replaced() -> None:
+    cluster = rotated()
+    annotations = cluster.access.objects["Secret", "apps", KEY_1]["metadata"]["annotations"]
+    del annotations[names.ANNOTATION_LISTED_AT]
+    switched = cluster.access.now
+    cluster.wait(1)
+    answer = cluster.turn()
+    assert (answer.ttl_seconds, answer.until) == (60, switched + 3600)
+    assert not answer.repeatable  # A date is written.
+    assert cluster.turn().repeatable
+
+
 def test_a_generation_that_was_replaced_does_not_come_back() -> None:
     cluster = rotated()
     cluster.ask(keyGeneration=1)
@@ -327,6 +481,18 @@ def test_a_deleted_secret_comes_back_with_the_same_key() -> None:
         cluster.turn()
         cluster.turn()
         assert cluster.values(name) == before, name
+
+
+def test_a_secret_that_is_deleted_during_a_rotation_comes_back_with_the_old_key() -> None:
+    """Running pods do not know the new one yet."""
+    cluster = Cluster()
+    cluster.settle()
+    before = cluster.values()
+    cluster.ask(keyGeneration=2)
+    cluster.list_keys()
+    del cluster.access.objects["Secret", "apps", "app"]
+    cluster.turn()
+    assert cluster.values() == before
 
 
 def test_both_secrets_deleted_make_a_new_key() -> None:
@@ -410,8 +576,8 @@ def test_another_name_for_the_secret_is_refused() -> None:
     answer = cluster.turn()
     assert answer.refusal is not None
     assert answer.refusal.message == (
-        "spec.secretName gives the Secret another name than 'app', which it has: set it back, or "
-        "delete the ModelAccess and create it again."
+        "spec.secretName cannot change, and the Secret is called 'app': set it back, or delete the "
+        "ModelAccess and create it again."
     )
 
 
@@ -511,7 +677,7 @@ def test_a_router_whose_spec_is_refused_goes_on_accepting() -> None:
     )
     told = accepted(cluster.turn())
     assert told.status == "True"
-    assert "That is about to end: " in told.message
+    assert "Access is about to end: " in told.message
 
 
 def test_a_router_of_another_namespace_without_a_grant_looks_like_none() -> None:
@@ -530,7 +696,7 @@ def test_a_router_of_another_namespace_without_a_grant_looks_like_none() -> None
     assert answers[0] == answers[1] == answers[2]
     assert answers[0][0][0].message == (
         "There is no ModelRouter 'gw' in namespace 'team' that gives keys to namespace 'apps': ask "
-        "whoever runs it to add that to its spec.access.grants."
+        "whoever runs it to add that namespace to its spec.access.grants."
     )
 
 
@@ -544,7 +710,7 @@ REASONS: list[tuple[str, Manifest, Manifest, str]] = [
         "both offers and grants: 'openai/gpt-4o'.",
     ),
     ("BudgetNeedsRedis", {"budget": {"usd": "5", "period": "Day"}}, {}, "with spec.redis"),
-    ("Expired", {"expiresAt": stamp(NOW - 1)}, {}, "spec.expiresAt is past"),
+    ("Expired", {"expiresAt": stamp(NOW - 1)}, {}, "spec.expiresAt is in the past"),
 ]
 
 
@@ -565,8 +731,8 @@ def test_models_that_come_to_nothing_are_named() -> None:
     cluster = Cluster(models=["openai/gpt-4o", "x"])
     answer = cluster.settle()
     assert accepted(answer).message == (
-        "The gateway accepts the key of generation 1. Neither offered nor granted, at least not "
-        "both: 'x'."
+        "The gateway accepts the key of generation 1. Left out of spec.models, as the ModelRouter "
+        "does not both offer and grant them: 'x'."
     )
     assert cluster.listed()["keys"][uid_of(1)]["models"] == ["openai/gpt-4o"]
 
@@ -594,9 +760,10 @@ def test_its_end_ends_the_answer() -> None:
     cluster = Cluster(expiresAt=stamp(NOW + 1000))
     answer = cluster.settle()
     assert answer.until == NOW + 1000
+    assert cluster.access.now == NOW + LEARNING
     assert cluster.listed()["keys"][uid_of(1)]["expiresAt"] == stamp(NOW + 1000)
     assert cluster.turn_of_router().until == NOW + 1000
-    cluster.wait(1000)
+    cluster.wait(1000 - LEARNING)
     assert cluster.turn_of_router().status["access"] == {"accepted": 0, "refused": 1, "keys": []}
 
 
@@ -665,7 +832,9 @@ def test_a_key_is_nowhere_but_in_the_secrets() -> None:
 
 def test_what_is_known_of_keys_is_not_shown() -> None:
     """In a traceback or a log, for example."""
-    key = observed_module.KeySecret(1, "sk-s3cr3t", None, None)
-    chosen = keys_module.Chosen({1: key}, 1, None, repeatable=True, until=None)
+    key = observed_module.KeySecret(1, "sk-s3cr3t", None, None, None)
+    chosen = keys_module.Chosen(
+        {1: key}, 1, None, frozenset(), known_at=None, repeatable=True, until=None
+    )
     handed = observed_module.HandedOut(1, "u", "sk-s3cr3t")
     assert "s3cr3t" not in repr((key, chosen, handed))

@@ -64,6 +64,10 @@ def test_with_its_router_and_its_key_it_renders_to_the_whole_secret(tmp_path: Pa
     assert data == {"OPENAI_BASE_URL": "http://gw.team.svc:4000/v1", "OPENAI_API_KEY": KEY}
     (condition,) = one.xr["status"]["conditions"]
     assert (condition["type"], condition["status"]) == (names.ACCEPTED, "True")
+    # As it is in the end: there are no pods that have yet to learn of it, and no date to write.
+    assert condition["message"] == "The gateway accepts the key of generation 1."
+    annotations = by_name["app-key-1-00000"]["metadata"]["annotations"]
+    assert names.ANNOTATION_LISTED_AT not in annotations
 
 
 def test_a_router_lists_those_that_are_given(tmp_path: Path) -> None:

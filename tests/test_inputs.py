@@ -339,10 +339,13 @@ def test_a_line_that_is_no_separator_is_told_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "sentence"),
     [
-        ("models", "did you mean spec.aiModels or spec.access.grants.models?"),
+        (
+            "models",
+            "did you mean spec.aiModels or spec.guardrails.models or spec.access.grants.models?",
+        ),
         ("AIMODELS", "did you mean spec.aiModels?"),
         ("image", "did you mean spec.deployment.image?"),
-        ("timeoutSeconds", "spec.aiModels.timeoutSeconds or spec.routing.timeoutSeconds?"),
+        ("timeoutSeconds", "spec.guardrails.timeoutSeconds or spec.routing.timeoutSeconds?"),
         ("namespace", "did you mean metadata.namespace or "),
         ("rpm", "did you mean spec.aiModels.rpm or spec.access.grants.rpm?"),
         ("xyzzy", "remove it or fix the spelling"),

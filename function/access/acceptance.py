@@ -22,6 +22,7 @@ class Accepted:
 
     Attributes:
         is_accepted: whether it does.
+        is_known: whether all of its pods do, so that no call fails for want of that.
         reason: a reason of the condition Accepted.
         message: the same in a sentence.
         waits: whether the gateway is expected to accept the newest key soon.
@@ -29,6 +30,7 @@ class Accepted:
     """
 
     is_accepted: bool
+    is_known: bool
     reason: str
     message: str
     waits: bool
@@ -45,20 +47,31 @@ def judge(application: Application, known: Known, chosen: Chosen, now: float) ->
     if handed is None or not known.lists(handed.hash):
         return Accepted(
             is_accepted=False,
+            is_known=False,
             reason=names.REASON_KEY_WAITING if is_promised else verdict.reason,
             message=_waiting(verdict) if is_promised else verdict.message,
             waits=waits,
             url="",
         )
+    is_known = handed.generation in chosen.known_to_pods
     said = [f"The gateway accepts the key of generation {handed.generation}."]
+    if not is_known:
+        said.append(
+            "Running pods learn of it within a minute and a half; until then, they may answer "
+            "calls with 401."
+        )
     if handed.generation != chosen.newest:
         said.append(
-            f"The Secret is given that of generation {chosen.newest} once the gateway knows it."
+            f"The key of generation {chosen.newest} goes into the Secret once all pods know it, "
+            "usually within two minutes."
         )
     if verdict.message:
-        said.append(verdict.message if is_promised else f"That is about to end: {verdict.message}")
+        said.append(
+            verdict.message if is_promised else f"Access is about to end: {verdict.message}"
+        )
     return Accepted(
         is_accepted=True,
+        is_known=is_known,
         reason=names.REASON_ACCEPTED,
         message=" ".join(said),
         waits=waits,
@@ -83,8 +96,8 @@ def _verdict(application: Application, known: Known, now: float) -> Verdict:
 def _waiting(verdict: Verdict) -> str:
     most = 0 if verdict.grant is None else verdict.grant.most_keys
     return (
-        "The gateway does not know the key yet; it learns of it within a quarter of a minute. If "
-        f"this lasts, the namespace may have more ModelAccess objects than the {most} that are "
-        "accepted, the oldest first, or the ModelRouter's spec is refused, or has no room for more "
+        "The ModelRouter does not list the key yet; it usually does within 15 seconds. If this "
+        f"lasts, the namespace may have more ModelAccess objects than the {most} that are accepted "
+        "(the oldest come first), or the ModelRouter's spec is refused, or it has no room for more "
         "keys: see its conditions."
     )

@@ -1,12 +1,13 @@
 """Which keys a ModelAccess has, and which of them applications are given.
 
-A key is made once for each generation and never changes. Applications are given a newer one only
-when the gateway knows it. From then on, the older ones hold for the overlap; when that began is
-written on their Secrets once, and read back.
+A key is made once for each generation and never changes. The first is given to applications as soon
+as the router lists it, a newer one only when all of the gateway's pods know it. From then on, the
+older ones hold for the overlap. When the router began to list a key, and when a newer one replaced
+it, is written on its Secret once, and read back.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,6 +17,14 @@ from function.api.model_access import MAX_GENERATIONS
 
 _RANDOM_BYTES: Final = 32
 
+_LEARNING_SECONDS: Final = 100
+"""After how long all running pods know a key that the router lists.
+
+The kubelet writes a changed ConfigMap into a pod's files when it syncs the pod: after a minute
+(`syncFrequency`) and up to half as long again, at random (`workerResyncIntervalJitterFactor` in its
+`pod_workers.go`). What is left beyond these 90 seconds is for its watches, and clocks that differ.
+"""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -24,7 +33,10 @@ class Chosen:
     Attributes:
         keys: those that are valid, by generation.
         newest: the generation that is asked for.
-        handed: the generation that applications are given; None if the gateway knows none yet.
+        handed: the generation that applications are given; None if the router lists none yet.
+        known_to_pods: the generations that all running pods know.
+        known_at: when they know another one that is waited for, in seconds since 1970; None if the
+            router lists none such.
         repeatable: whether the same would be chosen again: nothing is random, or of this moment.
         until: from when on another choice would be made, in seconds since 1970; None if never.
     """
@@ -32,6 +44,8 @@ class Chosen:
     keys: Mapping[int, KeySecret]
     newest: int
     handed: int | None
+    known_to_pods: frozenset[int]
+    known_at: float | None
     repeatable: bool
     until: float | None
 
@@ -47,18 +61,19 @@ def choose(observed: Observed, known: Known, now: float) -> Chosen:
     spec = observed.application.spec
     newest = spec.generation
     keys = dict(observed.keys)
-    repeatable = newest in keys
-    if not repeatable:
-        keys[newest] = KeySecret(newest, _restored(observed), None, None)
-    handed = _handed(keys, observed, known)
+    if newest not in keys:
+        keys[newest] = KeySecret(newest, _restored(observed), now, None, None)
+    keys = {g: replace(key, listed_at=_listed_at(key, known, now)) for g, key in keys.items()}
+    known_at = {g: _known_at(key) for g, key in keys.items() if known.lists(key.hash)}
+    known_to_pods = frozenset(generation for generation, at in known_at.items() if at <= now)
+    handed = _handed(keys, observed, known_to_pods, known_at.keys())
     ends: list[float] = []
-    for generation, key in observed.keys.items():
+    for generation in observed.keys:
         if handed is None or generation >= handed:
             continue
-        begin = key.replaced_at
-        if begin is None:
-            repeatable = False
-            begin = now // 1  # In whole seconds, as it is written.
+        key = keys[generation]
+        # In whole seconds, as it is written.
+        begin = now // 1 if key.replaced_at is None else key.replaced_at
         if (end := begin + spec.overlap) <= now:
             del keys[generation]
         else:
@@ -67,13 +82,61 @@ def choose(observed: Observed, known: Known, now: float) -> Chosen:
     for generation in sorted(keys.keys() - {newest, handed}):
         if len(keys) > MAX_GENERATIONS:
             del keys[generation]
-    return Chosen(keys, newest, handed, repeatable, min(ends, default=None))
+    waited = [
+        at
+        for generation, at in known_at.items()
+        if at > now and generation in keys and generation >= (handed or 0)
+    ]
+    return Chosen(
+        keys=keys,
+        newest=newest,
+        handed=handed,
+        known_to_pods=known_to_pods,
+        known_at=min(waited, default=None),
+        repeatable=all(_is_as_before(key, observed.keys.get(g)) for g, key in keys.items()),
+        until=min([*ends, *waited], default=None),
+    )
 
 
-def _handed(keys: Mapping[int, KeySecret], observed: Observed, known: Known) -> int | None:
-    """The newest generation that the gateway knows, and never an older one than before."""
-    listed = [generation for generation, key in keys.items() if known.lists(key.hash)]
-    return max([*listed, *_before(keys, observed)], default=None)
+def _listed_at(key: KeySecret, known: Known, now: float) -> float | None:
+    """Since when the router lists a key, as it is written; None if it does not.
+
+    What was written is kept, unless it lies ahead: then someone else has written it.
+    """
+    if key.made is None or not known.lists(key.hash):
+        return None
+    if key.listed_at is not None and key.listed_at <= now:
+        return key.listed_at
+    return now // 1
+
+
+def _known_at(key: KeySecret) -> float:
+    """From when on all running pods know a key that is listed: offline, from the first."""
+    return 0.0 if key.listed_at is None else key.listed_at + _LEARNING_SECONDS
+
+
+def _handed(
+    keys: Mapping[int, KeySecret],
+    observed: Observed,
+    known_to_pods: Collection[int],
+    listed: Collection[int],
+) -> int | None:
+    """The newest generation that all running pods know, and never an older one than before.
+
+    Where there was none before, one that is listed will do: no one has a key that works.
+    """
+    if found := [*known_to_pods, *_before(keys, observed)]:
+        return max(found)
+    return max(listed, default=None)
+
+
+def _is_as_before(key: KeySecret, before: KeySecret | None) -> bool:
+    """Whether a key, and what is written on its Secret, is neither random nor of this moment."""
+    return (
+        before is not None
+        and key.listed_at in (None, before.listed_at)
+        and key.replaced_at in (None, before.replaced_at)
+    )
 
 
 def _before(keys: Mapping[int, KeySecret], observed: Observed) -> list[int]:

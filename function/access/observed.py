@@ -34,14 +34,16 @@ class KeySecret:
     Attributes:
         generation: which.
         key: the key.
-        made: when the Secret was, in seconds since 1970; None if it is only about to be.
+        made: when the Secret was, in seconds since 1970; None if it does not say so, as in a file.
         replaced_at: when applications were given a newer key; None if they were not.
+        listed_at: since when the router has listed the key; None if that is not written on it.
     """
 
     generation: int
     key: str = field(repr=False)
     made: float | None
     replaced_at: float | None
+    listed_at: float | None
 
     @property
     def hash(self) -> str:
@@ -169,8 +171,8 @@ def _check_secret_name(request: Request, application: Application) -> None:
     if name and name != application.secret_name:
         raise Refused(
             names.REASON_INVALID_SPEC,
-            f"spec.secretName gives the Secret another name than '{name}', which it has: set it "
-            "back, or delete the ModelAccess and create it again.",
+            f"spec.secretName cannot change, and the Secret is called '{name}': set it back, or "
+            "delete the ModelAccess and create it again.",
         )
 
 
@@ -188,6 +190,7 @@ def _key(found: Mapping[str, Any], generation: int, application: Application) ->
         key=key,
         made=_instant(metadata.get("creationTimestamp")),
         replaced_at=_instant(shapes.at(metadata, "annotations", names.ANNOTATION_REPLACED_AT)),
+        listed_at=_instant(shapes.at(metadata, "annotations", names.ANNOTATION_LISTED_AT)),
     )
 
 

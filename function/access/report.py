@@ -1,5 +1,6 @@
 """What users of a ModelAccess are told. Hashes are the most that is ever said of a key."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -41,15 +42,19 @@ def composed(
         if end > request.now:
             ttl = min(ttl, _WAITING_TTL_SECONDS)
             ends.append(end)
+    if chosen.known_at is not None:
+        # Not a moment too early, and not a minute late.
+        ttl = min(ttl, max(1, math.ceil(chosen.known_at - request.now)))
     return Response(
         resources=resources,
         status=_status(found, chosen, accepted, resources),
         conditions=(condition,),
         results=events.new((condition,), request.composite),
         requirements=found.requirements,
-        unready=not accepted.is_accepted,
+        unready=not accepted.is_known,
         ttl_seconds=ttl,
-        repeatable=chosen.repeatable,
+        # While a key is waited for, each answer has a ttl of its own.
+        repeatable=chosen.repeatable and chosen.known_at is None,
         until=min((end for end in ends if end is not None and end > request.now), default=None),
     )
 
@@ -64,8 +69,8 @@ def incomplete(application: Application, observed: Incomplete) -> Response:
 def refused(request: Request, refusal: Refused) -> Response:
     """The response that composes nothing, so that the Secrets stay as they are."""
     message = one_line(
-        f"{refusal.message} Its Secrets stay as they are, but the gateway may accept their keys no "
-        "more."
+        f"{refusal.message} Its Secrets stay as they are, but the gateway may no longer accept "
+        "their keys."
     )
     condition = Condition(names.ACCEPTED, "False", refusal.reason, message)
     return Response(

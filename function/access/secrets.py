@@ -33,10 +33,12 @@ def build(observed: Observed, chosen: Chosen, accepted: Accepted) -> dict[str, D
 
 
 def _key(application: Application, key: KeySecret) -> Manifest:
-    """The Secret with one generation's key: immutable, so that no stale cache replaces it."""
+    """The Secret with one generation's key: immutable, so that no stale cache replaces the key."""
     annotations = {names.ANNOTATION_KEY_GENERATION: str(key.generation)}
     if key.replaced_at is not None:
         annotations[names.ANNOTATION_REPLACED_AT] = stamp(key.replaced_at)
+    if key.listed_at is not None:
+        annotations[names.ANNOTATION_LISTED_AT] = stamp(key.listed_at)
     name = application.key(key.generation).name or ""
     return {
         **_secret(application, name, annotations, {KEY: key.key}),

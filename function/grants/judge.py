@@ -86,8 +86,8 @@ def judge(offer: Offer, spec: AccessSpec, namespace: str, now: float) -> Verdict
     if spec.end is not None and spec.end <= now:
         return Verdict(
             names.REASON_EXPIRED,
-            "spec.expiresAt is past: the gateway accepts its key no more; set a later one, or "
-            "delete the ModelAccess.",
+            "spec.expiresAt is in the past, so the gateway no longer accepts the key: set a later "
+            "one, or delete the ModelAccess.",
         )
     grant = None if offer.access is None else offer.access.grant_for(namespace)
     if grant is None:
@@ -112,7 +112,8 @@ def not_allowed(spec: AccessSpec, namespace: str) -> Verdict:
     return Verdict(
         names.REASON_NOT_ALLOWED,
         f"There is no ModelRouter '{shorten(ref.name)}' in namespace '{where}' that gives keys to "
-        f"namespace '{namespace}': ask whoever runs it to add that to its spec.access.grants.",
+        f"namespace '{namespace}': ask whoever runs it to add that namespace to its "
+        "spec.access.grants.",
     )
 
 
@@ -133,7 +134,7 @@ def _granted(offer: Offer, spec: AccessSpec, grant: Grant) -> Verdict:
     if lacking and not models:
         return Verdict(
             names.REASON_MODEL_NOT_OFFERED,
-            f"spec.models has nothing that the ModelRouter both offers and grants: {lacking}.",
+            f"spec.models names nothing that the ModelRouter both offers and grants: {lacking}.",
         )
     servers = (
         offer.mcp_servers
@@ -149,7 +150,12 @@ def _granted(offer: Offer, spec: AccessSpec, grant: Grant) -> Verdict:
         budget=_budget(spec.budget, grant.budget),
         expires_at=spec.expires_at,
     )
-    note = f"Neither offered nor granted, at least not both: {lacking}." if lacking else ""
+    note = (
+        "Left out of spec.models, as the ModelRouter does not both offer and grant them: "
+        f"{lacking}."
+        if lacking
+        else ""
+    )
     return Verdict(names.REASON_ACCEPTED, note, limits, grant)
 
 

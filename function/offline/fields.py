@@ -18,7 +18,7 @@ from function.text import shorten
 
 _CUTOFF: Final = 0.65
 """How similar a typo is: `timeout` is one of `timeoutSeconds`, `replicas` is none of `redis`."""
-_MOST: Final = 2
+_MOST: Final = 3
 """How many fields are suggested for an unknown one."""
 _WHOLE: Final = (names.KIND.lower(), f"{names.KIND.lower()}s")
 _INDEX: Final = re.compile(r"\[[^\]]*\]")
@@ -64,7 +64,7 @@ class Field:
         return self.inner.get("additionalProperties") is False
 
     def nearest(self, name: str) -> list[str]:
-        """Up to two fields that an unknown name in this one may have meant, with their paths."""
+        """Up to three fields that an unknown name in this one may have meant, with their paths."""
         found = [self.fields[near].name for near in self.alike(name)]
         found += [
             other.name for other in _by_name().get(name.lower(), ()) if other.reached_from(self)
