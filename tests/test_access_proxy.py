@@ -32,6 +32,7 @@ from tests.support.processes import free_port
 from tests.support.redis_server import Redis, redis_server
 from tests.support.upstream import STREAMED, Upstream
 from tests.support.world import World, router, secret
+from tests.test_guardrails import SWITCHES, WORD
 from tests.test_mcp import ADD, Server, mcp_server
 
 PASSWORD = "redis-of-the-test"
@@ -286,6 +287,7 @@ def running() -> Iterator[Running]:
             for alias, provider_, model in (
                 ("chat", "openai", "gpt-4o"),
                 ("other", "openai", "gpt-4o"),
+                ("guarded", "openai", "gpt-4o"),
                 ("vectors", "openai", "text-embedding-3-small"),
                 ("picture", "openai", "gpt-image-1"),
                 ("voice", "openai", "tts-1"),
@@ -303,6 +305,7 @@ def running() -> Iterator[Running]:
                 {"name": "files", "url": f"{server.url}/mcp"},
                 {"name": "docs", "url": f"{server.url}/mcp"},
             ],
+            "guardrails": [{**WORD, "models": ["guarded"]}],
             "metrics": {},
             "tracing": {"endpoint": collector.urls["HTTP"], "protocol": "HTTP"},
             "routing": {
@@ -941,6 +944,23 @@ def result(text: str) -> Manifest:
     (line,) = [line for line in text.splitlines() if line.startswith("data: ")]
     answer: Manifest = json.loads(line.removeprefix("data: "))["result"]
     return answer
+
+
+# -- Guardrails
+
+
+@pytest.mark.parametrize("said", [{}, *SWITCHES], ids=json.dumps)
+def test_no_key_switches_a_guardrail_off(running: Running, said: Manifest) -> None:
+    """Also where the gate is open to the administrator."""
+    application = running.apply(models=["guarded"], mcpServers=["*"])
+    before = len(running.provider.calls)
+    body = {"messages": [{"role": "user", "content": "a zebra"}], **said}
+    status, _ = running.pod.call(CHAT, {"model": "guarded", **body}, key=application.key)
+    sent_ = repr([call.body for call in running.provider.calls[before:]])
+    assert status == HTTPStatus.OK or (said and status == HTTPStatus.BAD_REQUEST)
+    if status == HTTPStatus.OK:
+        assert "REDACTED" in sent_
+    assert "zebra" not in sent_
 
 
 # -- What is known of it elsewhere

@@ -239,7 +239,7 @@ def test_no_budget_is_granted_that_nothing_counts(
 ) -> None:
     """Wherever the grant comes from: a router without Redis would let them spend all."""
     access_ = {"grants": [{"namespace": "*", "budget": DAY}]}
-    spec = {} if redis is None else {"redis": redis}
+    spec: Manifest = {} if redis is None else {"redis": redis}
     if is_default:
         world = World(router(**spec), platform={"defaults": {"access": access_}})
     else:
