@@ -32,6 +32,7 @@ from tests.support.processes import free_port
 from tests.support.redis_server import Redis, redis_server
 from tests.support.upstream import STREAMED, Upstream
 from tests.support.world import World, router, secret
+from tests.test_guardrails import SWITCHES, WORD
 from tests.test_mcp import ADD, Server, mcp_server
 
 PASSWORD = "redis-of-the-test"
@@ -191,7 +192,7 @@ class Running:
         uid = str(uuid.uuid4())
         key = self.new_key(uid)
         entry = {
-            "alias": "team-a/app",
+            "alias": f"team-a/app-{uid}",
             "hashes": [hashed(key)],
             "models": ["chat"],
             "mcpServers": [],
@@ -213,9 +214,10 @@ class Running:
         for gateway in (*self.pods, self.bereft):
             gateway.pod.update({**self.config_map, "data": {"access.json": said}})
 
-    def spent(self, application: Application, period: str = "Day") -> float:
-        """How much Redis knows that an application has spent."""
-        names_ = self.redis.ask("keys", f"*:spent:{application.uid}:{period}:*").split()
+    def spent(self, application: Application | str, period: str = "Day") -> float:
+        """How much Redis knows that an application has spent, or a namespace."""
+        who = application if isinstance(application, str) else application.entry["alias"]
+        names_ = self.redis.ask("keys", f"*:spent:{who}:{period}:*").split()
         return sum(float(self.redis.ask("get", name)) for name in names_)
 
     def mcp(self, key: str, method: str, params: Manifest | None = None) -> tuple[int, str]:
@@ -285,6 +287,7 @@ def running() -> Iterator[Running]:
             for alias, provider_, model in (
                 ("chat", "openai", "gpt-4o"),
                 ("other", "openai", "gpt-4o"),
+                ("guarded", "openai", "gpt-4o"),
                 ("vectors", "openai", "text-embedding-3-small"),
                 ("picture", "openai", "gpt-image-1"),
                 ("voice", "openai", "tts-1"),
@@ -302,6 +305,7 @@ def running() -> Iterator[Running]:
                 {"name": "files", "url": f"{server.url}/mcp"},
                 {"name": "docs", "url": f"{server.url}/mcp"},
             ],
+            "guardrails": [{**WORD, "models": ["guarded"]}],
             "metrics": {},
             "tracing": {"endpoint": collector.urls["HTTP"], "protocol": "HTTP"},
             "routing": {
@@ -682,6 +686,8 @@ def test_a_budget_is_spent_over_all_pods(running: Running, period: str) -> None:
             status, answer = chat(pod, application.key)
             assert status == HTTPStatus.TOO_MANY_REQUESTS
             assert answer["error"]["type"] == "insufficient_quota"
+            told = f"The budget of this key for the {period.lower()} is spent."
+            assert answer["error"]["message"] == told
             assert stream(pod, application.key)[0] == HTTPStatus.TOO_MANY_REQUESTS
             assert pod.call("/v1/models", key=application.key)[0] == HTTPStatus.OK
     finally:
@@ -689,7 +695,7 @@ def test_a_budget_is_spent_over_all_pods(running: Running, period: str) -> None:
     # Another one's is another's, and what was spent stays spent.
     assert chat(running.pod, running.apply(budget={"usd": "1", "period": period}).key)[0] == 200
     names_ = running.redis.ask("keys", f"*{application.uid}*").split()
-    assert len([name for name in names_ if "modelrouter:{team/gw}:spent:" in name]) == 2
+    assert len([name for name in names_ if "modelrouter:{team/gw}:spent:team-a/" in name]) == 2
     for name in (name for name in names_ if "spent" in name):
         assert 86400 < int(running.redis.ask("ttl", name)) <= 40 * 86400
     # A larger budget, and the period that follows.
@@ -698,10 +704,85 @@ def test_a_budget_is_spent_over_all_pods(running: Running, period: str) -> None:
     assert chat(running.pod, application.key)[0] == HTTPStatus.OK
 
 
+def refused(gateway: Gateway, key: str) -> str:
+    """Why a call is refused for what was spent; nothing if it is answered."""
+    status, answer = chat(gateway, key)
+    if status == HTTPStatus.OK:
+        return ""
+    assert status == HTTPStatus.TOO_MANY_REQUESTS
+    assert answer["error"]["type"] == "insufficient_quota"
+    message: str = answer["error"]["message"]
+    return message
+
+
+NAMESPACES = "The budget of this key's namespace for the day is spent."
+
+
+def test_all_keys_of_a_namespace_spend_one_budget(running: Running) -> None:
+    """In all pods, and in whatever periods each may spend something of its own."""
+    namespace = f"team-{secrets.token_hex(4)}"
+    shared = {"namespaceBudget": {"usd": "2", "period": "Day"}}
+    own = {"budget": {"usd": "100", "period": "Month"}}
+    one = running.apply(alias=f"{namespace}/one", **shared, **own)
+    two = running.apply(alias=f"{namespace}/two", **shared)
+    # The beginning of its name is the name of another.
+    other = running.apply(alias=f"{namespace[:-1]}/one", **shared)
+    running.provider.tokens = 400_000
+    try:
+        assert refused(running.pods[0], one.key) == ""
+        until(lambda: running.spent(namespace) == pytest.approx(1.0000075))
+        assert refused(running.pods[1], two.key) == ""
+        until(lambda: running.spent(namespace) == pytest.approx(2.000015))
+        assert running.spent(one) == running.spent(two) == pytest.approx(1.0000075)
+        for pod in running.pods:
+            assert [refused(pod, each.key) for each in (one, two)] == [NAMESPACES] * 2
+        assert refused(running.pod, other.key) == ""
+    finally:
+        running.provider.reset()
+    assert 'refusals_total{reason="namespace_budget"}' in running.pod.metrics()
+
+
+def test_one_that_is_made_again_does_not_start_afresh(running: Running) -> None:
+    namespace = f"team-{secrets.token_hex(4)}"
+    whole = {"namespaceBudget": {"usd": "1", "period": "Day"}}
+    own = {"budget": {"usd": "1", "period": "Day"}}
+    first = running.apply(alias=f"{namespace}/app", **whole)
+    running.provider.tokens = 400_000
+    try:
+        assert refused(running.pod, first.key) == ""
+        until(lambda: running.spent(namespace) > 1)
+    finally:
+        running.provider.reset()
+    del running.keys[first.uid]
+    same = running.apply(alias=f"{namespace}/app", **whole)
+    renamed = running.apply(alias=f"{namespace}/another", **whole)
+    assert [refused(running.pod, one.key) for one in (same, renamed)] == [NAMESPACES] * 2
+    again = running.apply(alias=f"{namespace}/app", **own)
+    assert refused(running.pod, again.key) == "The budget of this key for the day is spent."
+    assert refused(running.pod, running.apply(alias=f"{namespace}/new", **own).key) == ""
+
+
+def test_a_budget_of_its_own_leaves_the_others_the_rest(running: Running) -> None:
+    namespace = f"team-{secrets.token_hex(4)}"
+    shared = {"namespaceBudget": {"usd": "100", "period": "Month"}}
+    low = {"budget": {"usd": "1", "period": "Day"}}
+    one = running.apply(alias=f"{namespace}/one", **shared, **low)
+    two = running.apply(alias=f"{namespace}/two", **shared)
+    running.provider.tokens = 400_000
+    try:
+        assert refused(running.pod, one.key) == ""
+        until(lambda: running.spent(one) > 1)
+    finally:
+        running.provider.reset()
+    for pod in running.pods:
+        assert refused(pod, one.key) == "The budget of this key for the day is spent."
+        assert refused(pod, two.key) == ""
+
+
 def test_what_was_spent_before_a_period_is_not_counted_in_it(running: Running) -> None:
     application = running.apply(budget={"usd": "1", "period": "Day"})
     before = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y%m%d")
-    name = f"modelrouter:{{team/gw}}:spent:{application.uid}:Day:"
+    name = f"modelrouter:{{team/gw}}:spent:{application.entry['alias']}:Day:"
     running.redis.ask("set", f"{name}{before}", "5")
     assert chat(running.pod, application.key)[0] == HTTPStatus.OK
     running.redis.ask("set", f"{name}{datetime.now(UTC).strftime('%Y%m%d')}", "5")
@@ -797,9 +878,11 @@ def test_calls_go_on_without_redis(running: Running) -> None:
     assert "modelrouter_access_redis_away 0.0" in running.pod.metrics()
 
 
-def test_a_pod_counts_by_itself_without_redis(running: Running) -> None:
+@pytest.mark.parametrize("field_", ["budget", "namespaceBudget"])
+def test_a_pod_counts_by_itself_without_redis(running: Running, field_: str) -> None:
     pod = running.bereft
-    application = running.apply(budget={"usd": "1", "period": "Day"})
+    alias = f"team-{secrets.token_hex(4)}/app"
+    application = running.apply(alias=alias, **{field_: {"usd": "1", "period": "Day"}})
     running.provider.tokens = 400_000
     try:
         assert chat(pod, application.key)[0] == HTTPStatus.OK
@@ -861,6 +944,23 @@ def result(text: str) -> Manifest:
     (line,) = [line for line in text.splitlines() if line.startswith("data: ")]
     answer: Manifest = json.loads(line.removeprefix("data: "))["result"]
     return answer
+
+
+# -- Guardrails
+
+
+@pytest.mark.parametrize("said", [{}, *SWITCHES], ids=json.dumps)
+def test_no_key_switches_a_guardrail_off(running: Running, said: Manifest) -> None:
+    """Also where the gate is open to the administrator."""
+    application = running.apply(models=["guarded"], mcpServers=["*"])
+    before = len(running.provider.calls)
+    body = {"messages": [{"role": "user", "content": "a zebra"}], **said}
+    status, _ = running.pod.call(CHAT, {"model": "guarded", **body}, key=application.key)
+    sent_ = repr([call.body for call in running.provider.calls[before:]])
+    assert status == HTTPStatus.OK or (said and status == HTTPStatus.BAD_REQUEST)
+    if status == HTTPStatus.OK:
+        assert "REDACTED" in sent_
+    assert "zebra" not in sent_
 
 
 # -- What is known of it elsewhere

@@ -159,25 +159,42 @@ WISHES: list[tuple[str, Manifest, Manifest, Manifest, Manifest]] = [
         {"models": ["*"], "mcpServers": [], "rpm": 5, "tpm": 9},
     ),
     (
-        "the lower budget, by amount and not by text",
+        "its own budget and its namespace's, each as it is",
         {"budget": {"usd": "10", "period": "Day"}},
         {"budget": {"usd": "9.5", "period": "Day"}},
         REDIS,
-        {"models": ["*"], "mcpServers": [], "budget": {"usd": "9.5", "period": "Day"}},
+        {
+            "models": ["*"],
+            "mcpServers": [],
+            "budget": {"usd": "10", "period": "Day"},
+            "namespaceBudget": {"usd": "9.5", "period": "Day"},
+        },
     ),
     (
-        "the budget that is asked for, where it is lower",
-        {"budget": DAY},
-        {"budget": {"usd": "10", "period": "Day"}},
-        REDIS,
-        {"models": ["*"], "mcpServers": [], "budget": DAY},
-    ),
-    (
-        "the grant's budget, where the periods differ",
+        "both budgets, where the periods differ",
         {"budget": {"usd": "1", "period": "Month"}},
         {"budget": DAY},
         REDIS,
+        {
+            "models": ["*"],
+            "mcpServers": [],
+            "budget": {"usd": "1", "period": "Month"},
+            "namespaceBudget": DAY,
+        },
+    ),
+    (
+        "its own budget alone",
+        {"budget": DAY},
+        {},
+        REDIS,
         {"models": ["*"], "mcpServers": [], "budget": DAY},
+    ),
+    (
+        "its namespace's budget alone",
+        {},
+        {"budget": DAY},
+        REDIS,
+        {"models": ["*"], "mcpServers": [], "namespaceBudget": DAY},
     ),
     (
         "models that are both asked for and granted",
@@ -213,6 +230,39 @@ WISHES: list[tuple[str, Manifest, Manifest, Manifest, Manifest]] = [
 )
 def test_a_key_gets(spec: Manifest, grant: Manifest, of_router: Manifest, wanted: Manifest) -> None:
     assert entry(spec, grant, **of_router) == wanted
+
+
+@pytest.mark.parametrize("redis", [None, {"host": "redis", "enabled": False}])
+@pytest.mark.parametrize("is_default", [False, True])
+def test_no_budget_is_granted_that_nothing_counts(
+    redis: Manifest | None, *, is_default: bool
+) -> None:
+    """Wherever the grant comes from: a router without Redis would let them spend all."""
+    access_ = {"grants": [{"namespace": "*", "budget": DAY}]}
+    spec: Manifest = {} if redis is None else {"redis": redis}
+    if is_default:
+        world = World(router(**spec), platform={"defaults": {"access": access_}})
+    else:
+        world = World(router(access=access_, **spec))
+    refusal = world.reconcile().refusal
+    assert refusal is not None
+    assert "access.grants[0].budget: a budget needs redis" in refusal.message
+    world.xr["spec"]["redis"] = {"host": "redis"}
+    assert world.reconcile().refusal is None
+
+
+def test_all_of_a_namespace_are_given_its_budget_and_each_its_own() -> None:
+    accesses = [
+        with_key(access("a", number=1, budget=DAY), "x"),
+        with_key(access("b", number=2), "y"),
+        with_key(access("a", "others", number=3), "z"),
+    ]
+    whole = {"usd": "7", "period": "Month"}
+    found = entries(
+        world_of(*accesses, grants=[{"namespace": "*", "budget": whole}], **REDIS).reconcile()
+    )
+    assert [entry_.get("budget") for entry_ in found.values()] == [DAY, None, None]
+    assert [entry_["namespaceBudget"] for entry_ in found.values()] == [whole] * 3
 
 
 # -- Whoever may edit a ModelAccess may write anything into it

@@ -83,7 +83,7 @@ class Budget(Model):
 
 
 class Grant(Model):
-    """The most that each ModelAccess of a namespace gets."""
+    """The most that each ModelAccess of a namespace gets, and that all of them spend together."""
 
     namespace: GrantedNamespace
     models: Annotated[list[ModelPattern], Field(max_length=64)] | None = None

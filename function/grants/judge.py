@@ -1,9 +1,8 @@
 """What a ModelAccess gets of a router: its wishes, as far as the grant of its namespace goes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
 from function import globs, names
 from function.api.access import ANY, Budget, Grant
@@ -29,6 +28,7 @@ class Limits:
         tpm: how many tokens a minute.
         max_parallel_requests: how many calls at once.
         budget: how much it may spend.
+        namespace_budget: how much all of its namespace may spend together.
         expires_at: when it ends.
     """
 
@@ -38,6 +38,7 @@ class Limits:
     tpm: int | None
     max_parallel_requests: int | None
     budget: Budget | None
+    namespace_budget: Budget | None
     expires_at: str | None
 
     def entry(self) -> Manifest:
@@ -46,7 +47,8 @@ class Limits:
             "rpm": self.rpm,
             "tpm": self.tpm,
             "maxParallelRequests": self.max_parallel_requests,
-            "budget": None if self.budget is None else self.budget.manifest(),
+            "budget": _said(self.budget),
+            "namespaceBudget": _said(self.namespace_budget),
             "expiresAt": self.expires_at,
         }
         return {
@@ -147,7 +149,8 @@ def _granted(offer: Offer, spec: AccessSpec, grant: Grant) -> Verdict:
         rpm=_lower(spec.rpm, grant.rpm),
         tpm=_lower(spec.tpm, grant.tpm),
         max_parallel_requests=_lower(spec.max_parallel_requests, grant.max_parallel_requests),
-        budget=_budget(spec.budget, grant.budget),
+        budget=spec.budget,
+        namespace_budget=grant.budget,
         expires_at=spec.expires_at,
     )
     note = (
@@ -179,24 +182,10 @@ def _models(
     return tuple(sorted(found)), ", ".join(named)
 
 
-LimitT = TypeVar("LimitT")
-
-
 def _lower(wish: int | None, most: int | None) -> int | None:
-    return _less(wish, most, int)
-
-
-def _budget(wish: Budget | None, most: Budget | None) -> Budget | None:
-    """The lower of two budgets. If they are for different periods, the grant's holds."""
-    if wish is not None and most is not None and wish.period != most.period:
-        return most
-    return _less(wish, most, lambda budget: budget.amount)
-
-
-def _less(
-    one: LimitT | None, other: LimitT | None, size: Callable[[LimitT], int | Decimal]
-) -> LimitT | None:
     """The lower of two limits, of which one that is not set limits nothing."""
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other, key=size)
+    return min((limit for limit in (wish, most) if limit is not None), default=None)
+
+
+def _said(budget: Budget | None) -> Manifest | None:
+    return None if budget is None else budget.manifest()

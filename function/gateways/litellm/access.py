@@ -14,9 +14,11 @@ application share its limits.
 - Where a model fails and the router has a fallback for it, the fallback's model answers whether the
   key may call it or not: it is the router that chose it.
 - LiteLLM limits requests, tokens and parallel calls, over all pods where they share a Redis.
-- Budgets are counted here, in the same Redis, by what LiteLLM says that a call cost. A call is
-  refused once what was spent in the day or month (UTC) has reached the budget, so those under way
-  at that moment still go through. While Redis is away, each pod goes by what it knows.
+- Budgets are counted here, in the same Redis, by what LiteLLM says that a call cost: one for the
+  application and one for all of its namespace. Both are counted by name, so one that is deleted and
+  made again has spent what it had spent. A call is refused once what was spent in the day or month
+  (UTC) has reached either budget, so those under way at that moment still go through. While Redis
+  is away, each pod goes by what it knows.
 
 Keys, and hashes of them, are never logged, and LiteLLM is never given either: it knows a key by its
 application's uid and by its alias.
@@ -94,6 +96,8 @@ _REDIS_SECONDS: Final = 1.0
 _REDIS_PAUSE: Final = 5.0
 """How long it is left alone after it did not, and how often it is looked after."""
 _KEPT_SECONDS: Final = {"Day": 2 * 86400, "Month": 40 * 86400}
+_MOST_AMOUNTS: Final = 10_000
+"""How many amounts a pod remembers: more than the keys of one file can need at once."""
 
 _NEEDED: Final = (
     *("allowed_routes", "api_key", "expires", "key_alias", "max_parallel_requests"),
@@ -126,7 +130,15 @@ class Key:
     tpm: int | None
     max_parallel_requests: int | None
     budget: Budget | None
+    """Its own."""
+    namespace_budget: Budget | None
+    """That of all applications of its namespace together."""
     expires: datetime | None
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace, with which its alias begins."""
+        return _namespace(self.alias)
 
     def may_call(self, model: str) -> bool:
         """Whether it may call a model of that name.
@@ -162,7 +174,7 @@ def read(text: bytes) -> dict[str, Key]:
 
 
 def _key(uid: str, entry: Mapping[str, Any]) -> Key:
-    budget, expires = entry.get("budget"), entry.get("expiresAt")
+    expires = entry.get("expiresAt")
     return Key(
         uid=uid,
         alias=_text(entry["alias"]),
@@ -172,7 +184,8 @@ def _key(uid: str, entry: Mapping[str, Any]) -> Key:
         rpm=_number(entry.get("rpm")),
         tpm=_number(entry.get("tpm")),
         max_parallel_requests=_number(entry.get("maxParallelRequests")),
-        budget=None if budget is None else _budget(budget),
+        budget=_budget(entry.get("budget")),
+        namespace_budget=_budget(entry.get("namespaceBudget")),
         expires=None if expires is None else _time(_text(expires)),
     )
 
@@ -189,11 +202,17 @@ def _number(value: object) -> int | None:
     return value
 
 
-def _budget(said: Mapping[str, Any]) -> Budget:
+def _budget(said: Mapping[str, Any] | None) -> Budget | None:
+    if said is None:
+        return None
     budget = Budget(float(said["usd"]), said["period"])
     if budget.period not in _KEPT_SECONDS or not budget.usd >= 0:
         raise ValueError("a budget is neither by the day nor by the month")
     return budget
+
+
+def _namespace(alias: str) -> str:
+    return alias.partition("/")[0]
 
 
 def _time(text: str) -> datetime:
@@ -318,7 +337,10 @@ class Shown:
 
 
 class Spending:
-    """What applications have spent, in Redis and, while that is away, in this pod."""
+    """What applications and their namespaces have spent, in Redis and, while that is away, here.
+
+    Each is counted under its name: `namespace/name` or, of a namespace, `namespace`.
+    """
 
     def __init__(self, router: str, shown: Shown) -> None:
         """Takes the router's name, since several may share a Redis."""
@@ -330,23 +352,27 @@ class Spending:
         self._unsent: dict[str, float] = {}
         """What it has not been told yet."""
 
-    async def of(self, key: Key, budget: Budget) -> float:
-        """What an application has spent in the period of its budget."""
-        name = self._name(key.uid, budget.period)
+    async def of(self, budgets: Iterable[tuple[str, Budget]]) -> list[float]:
+        """What each has spent in the period of its budget."""
+        names = [self._name(who, budget.period) for who, budget in budgets]
         with contextlib.suppress(_AwayError):
-            said = await self._ask(lambda redis: redis.get(name))
-            self._known[name] = float(said or 0)
-        return self._known.get(name, 0.0) + self._unsent.get(name, 0.0)
+            said = await self._ask(lambda redis: redis.mget(names))
+            for name, amount in zip(names, said, strict=True):
+                _remember(self._known, name, float(amount or 0))
+        return [self._known.get(name, 0.0) + self._unsent.get(name, 0.0) for name in names]
 
-    async def add(self, uid: str, usd: float) -> None:
-        """An application has spent more."""
+    async def add(self, alias: str, usd: float) -> None:
+        """An application has spent more, and so has its namespace."""
         if proxy_server.redis_usage_cache is None:
             return  # There is no budget without one.
-        # In both, so that nothing is forgotten when the period of the budget is changed.
-        for period in _KEPT_SECONDS:
-            name = self._name(uid, period)
-            self._unsent[name] = self._unsent.get(name, 0.0) + usd
+        for who in (alias, _namespace(alias)):
+            # In both, so that nothing is forgotten when the period of the budget is changed.
+            for period in _KEPT_SECONDS:
+                self._add(self._name(who, period), usd)
         await self.send()
+
+    def _add(self, name: str, usd: float) -> None:
+        _remember(self._unsent, name, self._unsent.get(name, 0.0) + usd)
 
     async def send(self) -> None:
         """Tells Redis what it has not been told yet."""
@@ -355,7 +381,7 @@ class Spending:
             await self._ask(lambda redis: self._sent(redis, sent))
         except BaseException as error:
             for name, usd in sent.items():
-                self._unsent[name] = self._unsent.get(name, 0.0) + usd
+                self._add(name, usd)
             if not isinstance(error, _AwayError):
                 raise
 
@@ -406,13 +432,24 @@ class Spending:
             for name in [name for name in amounts if name.split(":")[-1] not in now]:
                 del amounts[name]
 
-    def _name(self, uid: str, period: str) -> str:
+    def _name(self, who: str, period: str) -> str:
         # The braces keep what is sent together on one node of a cluster.
-        return f"modelrouter:{{{self._router}}}:spent:{uid}:{period}:{_period(period)}"
+        return f"modelrouter:{{{self._router}}}:spent:{who}:{period}:{_period(period)}"
 
 
 class _AwayError(Exception):
     """Redis does not answer, or there is none."""
+
+
+def _remember(amounts: dict[str, float], name: str, usd: float) -> None:
+    """Notes an amount; if there are too many, forgets the one that was noted longest ago.
+
+    A namespace that makes more and more applications has its own amount noted with each of them.
+    """
+    amounts.pop(name, None)
+    amounts[name] = usd
+    if len(amounts) > _MOST_AMOUNTS:
+        del amounts[next(iter(amounts))]
 
 
 def _period(period: str) -> str:
@@ -455,9 +492,9 @@ class Costs(CustomLogger):  # type: ignore[misc]  # LiteLLM's classes are not kn
         auth = _auth_of(kwargs)
         # Also one whose key is no longer listed: it may be listed again.
         is_application = getattr(auth, "user_role", None) == LitellmUserRoles.INTERNAL_USER
-        uid = getattr(auth, "user_id", None)
-        if is_application and uid and isinstance(cost, int | float) and cost > 0:
-            await self._door.spending.add(uid, float(cost))
+        alias = getattr(auth, "key_alias", None)
+        if is_application and alias and isinstance(cost, int | float) and cost > 0:
+            await self._door.spending.add(alias, float(cost))
 
 
 def _auth_of(kwargs: Mapping[str, Any]) -> object:
@@ -524,20 +561,32 @@ class Door:
             key = self._find(given)
             models = _judge(key, scope)
             if scope["method"] != "GET":
-                await self._check_budget(key)
+                await self._check_budgets(key)
         except _Refused as refusal:
             self.shown.refused(refusal.reason)
             raise
         scope[_KEY] = key
         return _caller(key, models)
 
-    async def _check_budget(self, key: Key) -> None:
-        if key.budget is not None and await self.spending.of(key, key.budget) >= key.budget.usd:
-            raise _Refused(
-                *(429, "budget"),
-                f"The budget of this key for the {key.budget.period.lower()} is spent.",
-                "insufficient_quota",
+    async def _check_budgets(self, key: Key) -> None:
+        budgets = [
+            (what, who, budget)
+            for what, who, budget in (
+                ("this key", key.alias, key.budget),
+                ("this key's namespace", key.namespace, key.namespace_budget),
             )
+            if budget is not None
+        ]
+        if not budgets:
+            return
+        spent = await self.spending.of([(who, budget) for _, who, budget in budgets])
+        for (what, who, budget), usd in zip(budgets, spent, strict=True):
+            if usd >= budget.usd:
+                raise _Refused(
+                    *(429, "budget" if who == key.alias else "namespace_budget"),
+                    f"The budget of {what} for the {budget.period.lower()} is spent.",
+                    "insufficient_quota",
+                )
 
     def _find(self, given: str) -> Key:
         uid, dash = given[len(_PREFIX) :][:_UID], given[len(_PREFIX) + _UID :][:1]
