@@ -630,6 +630,63 @@ def test_a_guardrail_that_is_another_is_a_difference(tmp_path: Path) -> None:
         holder.update(before)
 
 
+# -- Values of the chart in other objects
+
+VALUES = {"fullnameOverride": "llm", "proxy_config": {"model_list": [model()]}}
+
+
+def flux(**spec_: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Flux's object."""
+    return {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "llm", "namespace": "ai"},
+        "spec": {"values": VALUES, **spec_},
+    }
+
+
+def argo(**helm: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Argo CD's object."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "llm", "namespace": "argocd"},
+        "spec": {"destination": {"namespace": "ai"}, "sources": [{}, {"helm": helm}]},
+    }
+
+
+@pytest.mark.parametrize(
+    "release", [flux(), argo(valuesObject=VALUES), argo(values=yaml.safe_dump(VALUES))]
+)
+def test_values_are_read_in_a_release(tmp_path: Path, release: dict[str, Any]) -> None:
+    result = written(tmp_path, release)
+    assert result.exit_code == 0, result.output
+    found = yaml.safe_load(result.stdout)
+    assert found["metadata"] == {"name": "llm", "namespace": "ai"}
+    assert found["spec"]["aiModels"] == [{"name": "openai/gpt-4o", "alias": "m"}]
+
+
+@pytest.mark.parametrize(
+    ("release", "key"),
+    [
+        (flux(valuesFrom=[{"kind": "ConfigMap", "name": "v"}]), "valuesFrom"),
+        (argo(valuesObject=VALUES, valueFiles=["v.yaml"]), "valueFiles"),
+    ],
+)
+def test_values_elsewhere_are_said_to_be_left_out(
+    tmp_path: Path, release: dict[str, Any], key: str
+) -> None:
+    result = written(tmp_path, release, "--strict")
+    assert result.exit_code == 1
+    assert f"{key} is left out" in result.stderr
+
+
+def test_a_release_of_another_chart_is_nothing_to_import(tmp_path: Path) -> None:
+    result = written(tmp_path, argo(valuesObject={"replicas": 1}))
+    assert result.exit_code == 1
+    assert "Application cannot be imported" in result.stderr
+
+
 # -- What cannot be carried over
 
 _LOST: list[tuple[dict[str, Any], str]] = [
