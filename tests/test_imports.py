@@ -421,6 +421,272 @@ def test_guardrails_are_passed_on(tmp_path: Path) -> None:
     assert secret(tmp_path) == {"API_KEY": KEY}
 
 
+PRESIDIO: dict[str, Any] = {
+    "guardrail": "presidio",
+    "mode": "pre_call",
+    "default_on": True,
+    "presidio_analyzer_api_base": "http://analyzer.ai:3000",
+    "presidio_anonymizer_api_base": "os.environ/ANONYMIZER",
+    "pii_entities_config": {"PERSON": "MASK", "CREDIT_CARD": "BLOCK"},
+}
+
+
+def guarded(params: dict[str, Any], name: str = "g", **of_model: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A configuration with one guardrail."""
+    return {
+        "model_list": [model(**of_model)],
+        "guardrails": [{"guardrail_name": name, "litellm_params": params}],
+        "environment_variables": {"ANONYMIZER": "http://anonymizer.ai:3000"},
+    }
+
+
+def test_presidio_becomes_a_guardrail(tmp_path: Path) -> None:
+    params = {**PRESIDIO, "presidio_score_thresholds": {"ALL": 0.5, "CREDIT_CARD": 0.85}}
+    found = spec(tmp_path, guarded(params, "PII_guard"))
+    entities = [
+        {"type": "PERSON", "action": "Mask", "thresholdPercent": 50},
+        {"type": "CREDIT_CARD", "action": "Block", "thresholdPercent": 85},
+    ]
+    urls = {
+        "analyzerUrl": "http://analyzer.ai:3000",
+        "anonymizerUrl": "http://anonymizer.ai:3000",
+    }
+    presidio = {**urls, "entities": entities}
+    modes = ["PreCall", "PostCall"]
+    assert found["guardrails"] == [{"name": "pii-guard", "modes": modes, "presidio": presidio}]
+    assert "config" not in found
+
+
+@pytest.mark.parametrize(
+    ("own", "modes"),
+    [
+        ({}, ["PreCall", "PostCall"]),
+        ({"presidio_filter_scope": "input"}, ["PreCall"]),
+        ({"presidio_filter_scope": "output"}, ["PostCall"]),
+        ({"mode": "post_call"}, ["PostCall"]),
+        ({"output_parse_pii": True}, ["PreCall"]),
+    ],
+)
+def test_the_scope_of_presidio_is_a_mode(
+    tmp_path: Path, own: dict[str, Any], modes: list[str]
+) -> None:
+    (found,) = spec(tmp_path, guarded({**PRESIDIO, **own}))["guardrails"]
+    assert found["modes"] == modes
+
+
+def test_a_filter_becomes_a_guardrail(tmp_path: Path) -> None:
+    params = {
+        "guardrail": "litellm_content_filter",
+        "mode": ["pre_call", "post_call"],
+        "default_on": True,
+        "patterns": [
+            {"pattern_type": "prebuilt", "pattern_name": "us_ssn", "action": "MASK"},
+            {"pattern_type": "regex", "name": "no", "pattern": "T-[0-9]{4}", "action": "BLOCK"},
+        ],
+        "blocked_words": [{"keyword": "Secret Plan", "action": "BLOCK"}],
+        "categories": [
+            {"category": "harmful_self_harm", "severity_threshold": "high"},
+            {"category": "harmful_violence", "enabled": False},
+        ],
+    }
+    (found,) = spec(tmp_path, guarded(params))["guardrails"]
+    assert found["contentFilter"] == {
+        "patterns": [
+            {"name": "us_ssn", "action": "Mask"},
+            {"name": "no", "regexp": "T-[0-9]{4}", "action": "Block"},
+        ],
+        "blockedWords": [{"word": "Secret Plan", "action": "Block"}],
+        "categories": [{"name": "harmful_self_harm", "severity": "High"}],
+    }
+
+
+def test_the_key_of_a_guardrail_is_in_the_secret(tmp_path: Path) -> None:
+    params = {"guardrail": "openai_moderation", "mode": "during_call", "api_key": KEY}
+    found = spec(tmp_path, guarded(params, "moderate", guardrails=["moderate"]))
+    ref = {"name": "gateway-keys", "key": "OPENAI_API_KEY_2"}
+    said = {"name": "moderate", "modes": ["DuringCall"], "default": False}
+    assert found["guardrails"] == [{**said, "openaiModeration": {"apiKeySecretRef": ref}}]
+    assert found["aiModels"][0]["guardrails"] == ["moderate"]
+    assert "parameters" not in found["aiModels"][0]
+    assert secret(tmp_path)["OPENAI_API_KEY_2"] == KEY
+
+
+def test_bedrock_becomes_a_guardrail(tmp_path: Path) -> None:
+    params = {
+        "guardrail": "bedrock",
+        "mode": "during_call",
+        "default_on": True,
+        "guardrailIdentifier": "ff6ujrregl1q",
+        "guardrailVersion": 1,
+        "aws_region_name": "eu-central-1",
+        "aws_access_key_id": "os.environ/ID",
+        "aws_secret_access_key": "os.environ/AWS_SECRET_ACCESS_KEY",
+    }
+    (found,) = spec(tmp_path, guarded(params))["guardrails"]
+    ref = {"name": "gateway-keys", "keys": {"AWS_ACCESS_KEY_ID": "ID"}}
+    assert found["bedrock"] == {
+        "guardrailId": "ff6ujrregl1q",
+        "version": "1",
+        "region": "eu-central-1",
+        "credentials": {"secretRef": ref},
+    }
+
+
+def test_another_service_becomes_a_guardrail(tmp_path: Path) -> None:
+    params = {
+        "guardrail": "generic_guardrail_api",
+        "mode": "pre_call",
+        "default_on": True,
+        "api_base": "http://guard.ai",
+        "api_key": "os.environ/GUARD",
+        "timeout": 2.5,
+        "unreachable_fallback": "fail_open",
+        "additional_provider_specific_params": {"level": 3},
+    }
+    (found,) = spec(tmp_path, guarded(params))["guardrails"]
+    assert found == {
+        "name": "g",
+        "modes": ["PreCall"],
+        "timeoutSeconds": 3,
+        "onFailure": "Allow",
+        "generic": {
+            "type": "generic_guardrail_api",
+            "apiBase": "http://guard.ai",
+            "apiKeySecretRef": {"name": "gateway-keys", "key": "GUARD"},
+            "parameters": {"additional_provider_specific_params": {"level": 3}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        ({"pii_entities_config": None}, "has no pii_entities_config"),
+        ({"mode": "logging_only"}, "the mode 'logging_only'"),
+        ({"presidio_ad_hoc_recognizers": "x.json"}, "presidio_ad_hoc_recognizers of 'g'"),
+        ({"presidio_score_thresholds": {"ALL": 0.123}}, "no whole number of percent"),
+        ({"presidio_anonymizer_api_base": "os.environ/NO"}, "presidio_anonymizer_api_base of 'g'"),
+        ({"guardrail": "aporia"}, "of the kind 'aporia'"),
+        ({"mode": {"tags": {}, "default": "pre_call"}}, "has no field"),
+        ({"pii_entities_config": {"person": "MASK"}}, "upper-case letters"),
+    ],
+)
+def test_a_guardrail_without_fields_is_passed_on_with_the_others(
+    tmp_path: Path, own: dict[str, Any], reason: str
+) -> None:
+    config = guarded({**PRESIDIO, **own})
+    config["guardrails"].append({"guardrail_name": "other", "litellm_params": dict(PRESIDIO)})
+    result = written(tmp_path, config, "--strict")
+    assert result.exit_code == 0, result.output
+    assert "LiteLLM's own rules hold then" in result.stderr
+    assert reason in result.stderr
+    found = yaml.safe_load(result.stdout)["spec"]
+    assert len(found["config"]["merge"]["guardrails"]) == len(config["guardrails"])
+    assert "guardrails" not in found
+
+
+def test_policies_keep_guardrails_as_they_are(tmp_path: Path) -> None:
+    config = guarded(PRESIDIO) | {"policies": {"p": {"guardrails": {"add": ["g"]}}}}
+    found = spec(tmp_path, config)
+    assert found["config"]["merge"].keys() == {"guardrails", "policies"}
+    assert "guardrails" not in found
+
+
+def test_policies_of_a_guardrail_that_is_left_out_are_left_out(tmp_path: Path) -> None:
+    config = guarded({"guardrail": "mine.Guard"}) | {
+        "policies": {"p": {"guardrails": {"add": ["g"]}}},
+        "policy_attachments": [{"policy": "p", "models": ["m"]}],
+    }
+    result = written(tmp_path, config)
+    assert "policies is left out: it names the guardrail 'g', which is left out" in result.stderr
+    assert "policy_attachments is left out" in result.stderr
+    assert "config" not in yaml.safe_load(result.stdout)["spec"]
+
+
+def test_a_guardrail_that_is_another_is_a_difference(tmp_path: Path) -> None:
+    """Of each thing that a guardrail says, something in its meaning speaks."""
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(guarded({**PRESIDIO, "presidio_language": "de"})))
+    (result,), problems = importing.run([file], Path.read_bytes, name="g", namespace=None)
+    assert problems == []
+    assert list(result.differences) == []
+    (found,) = result.imported.manifest["spec"]["guardrails"]
+    changes: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (found, {"modes": ["PreCall"]}),
+        (found, {"default": False}),
+        (found, {"onFailure": "Allow"}),
+        (found["presidio"], {"analyzerUrl": "http://elsewhere.ai"}),
+        (found["presidio"], {"language": "en"}),
+        (found["presidio"]["entities"][0], {"action": "Mask"}),
+        (found["presidio"]["entities"][0], {"thresholdPercent": 1}),
+    ]
+    for holder, change in changes:
+        before = dict(holder)
+        holder.update(change)
+        checked = importing.check(result.imported)
+        assert isinstance(checked, importing.Result)
+        assert checked.differences, change
+        holder.clear()
+        holder.update(before)
+
+
+# -- Values of the chart in other objects
+
+VALUES = {"fullnameOverride": "llm", "proxy_config": {"model_list": [model()]}}
+
+
+def flux(**spec_: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Flux's object."""
+    return {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "llm", "namespace": "ai"},
+        "spec": {"values": VALUES, **spec_},
+    }
+
+
+def argo(**helm: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Argo CD's object."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "llm", "namespace": "argocd"},
+        "spec": {"destination": {"namespace": "ai"}, "sources": [{}, {"helm": helm}]},
+    }
+
+
+@pytest.mark.parametrize(
+    "release", [flux(), argo(valuesObject=VALUES), argo(values=yaml.safe_dump(VALUES))]
+)
+def test_values_are_read_in_a_release(tmp_path: Path, release: dict[str, Any]) -> None:
+    result = written(tmp_path, release)
+    assert result.exit_code == 0, result.output
+    found = yaml.safe_load(result.stdout)
+    assert found["metadata"] == {"name": "llm", "namespace": "ai"}
+    assert found["spec"]["aiModels"] == [{"name": "openai/gpt-4o", "alias": "m"}]
+
+
+@pytest.mark.parametrize(
+    ("release", "key"),
+    [
+        (flux(valuesFrom=[{"kind": "ConfigMap", "name": "v"}]), "valuesFrom"),
+        (argo(valuesObject=VALUES, valueFiles=["v.yaml"]), "valueFiles"),
+    ],
+)
+def test_values_elsewhere_are_said_to_be_left_out(
+    tmp_path: Path, release: dict[str, Any], key: str
+) -> None:
+    result = written(tmp_path, release, "--strict")
+    assert result.exit_code == 1
+    assert f"{key} is left out" in result.stderr
+
+
+def test_a_release_of_another_chart_is_nothing_to_import(tmp_path: Path) -> None:
+    result = written(tmp_path, argo(valuesObject={"replicas": 1}))
+    assert result.exit_code == 1
+    assert "Application cannot be imported" in result.stderr
+
+
 # -- What cannot be carried over
 
 _LOST: list[tuple[dict[str, Any], str]] = [

@@ -1,13 +1,17 @@
 """Values of LiteLLM's Helm chart (`litellm-helm`)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from function import shapes
 from function.call import Manifest
 from function.gateways.base import SecretKey
+from function.imports.objects import place_of
 from function.imports.source import Environment, Origin, Place, Source, Value, variables
+from function.offline import documents
+from function.offline.lines import Lines
+from function.offline.manifests import Found
 from function.offline.problems import Problem
 from function.text import shorten
 
@@ -41,6 +45,11 @@ _OWN: Final = (
     *("deploymentMinReadySeconds", "migrationJob", "postgresql", "revisionHistoryLimit"),
 )
 """Values that the function decides by itself, or that are for the database."""
+
+RELEASES: Final = ("HelmRelease", "Application")
+"""Kinds of objects that hold values of a chart."""
+_ELSEWHERE: Final[tuple[str, ...]] = ("parameters", "valueFiles", "fileParameters")
+"""Where an Application may have more values, which are not read."""
 
 _NO_FIELD: Final[Mapping[str, str]] = {
     "keda": "scale with autoscaling",
@@ -85,6 +94,54 @@ def read(within: str, values: Manifest, place: Place, problems: list[Problem]) -
         )
         return []
     return [chart.source(config)]
+
+
+def released(found: Found, problems: list[Problem]) -> Iterator[Source]:
+    """What Flux's HelmRelease or Argo CD's Application installs with the chart.
+
+    Args:
+        found: the object.
+        problems: takes what is wrong with it.
+    """
+    spec = shapes.object_at(found.manifest, "spec")
+    keys: tuple[str, ...] = ("valuesObject", "values")
+    elsewhere = _ELSEWHERE
+    holders: list[tuple[str, Mapping[str, Any]]] = [
+        ("spec.source.helm", shapes.object_at(spec, "source", "helm")),
+        *(
+            (f"spec.sources[{i}].helm", shapes.object_at(one, "helm"))
+            for i, one in enumerate(shapes.as_list(spec.get("sources")))
+        ),
+    ]
+    namespace = shapes.text_at(spec, "destination", "namespace")
+    if found.manifest["kind"] == "HelmRelease":
+        keys, elsewhere, holders = ("values",), ("valuesFrom",), [("spec", spec)]
+        own = shapes.text_at(found.manifest, "metadata", "namespace")
+        namespace = shapes.text_at(spec, "targetNamespace") or own
+    for path, holder in holders:
+        for key in keys:
+            value, place = holder.get(key), place_of(found, f"{path}.{key}")
+            if isinstance(value, str):
+                # A block of text begins on the line after its key.
+                lines = Lines(value, place("")[1] + 1)
+                text = next(iter(documents.read(value.encode())), None)
+                value, place = text and text.value, _within(found.source, lines)
+            if not isinstance(value, dict) or (values := values_of(value)) is None:
+                continue
+            for source in read(*values, place, problems):
+                source.namespace = namespace
+                for other in elsewhere:
+                    if holder.get(other):
+                        source.lost(
+                            place_of(found, path)(other),
+                            f"{other} is left out: write the values into {key}",
+                        )
+                yield source
+            break
+
+
+def _within(source: str, lines: Lines) -> Place:
+    return lambda path: (source, lines.of(path))
 
 
 class _Chart:

@@ -35,8 +35,9 @@ _INCLUDE: Final = "include"
 _VARIABLE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _CONFIG: Final = "LiteLLM's config.yaml"
 _KINDS: Final = (
-    "LiteLLM's config.yaml, a ConfigMap with it, values of LiteLLM's Helm chart, AiGateway, "
-    "ModelRouter, LiteLLMProxy or LiteLLMInstance"
+    "LiteLLM's config.yaml, a ConfigMap with it, values of LiteLLM's Helm chart, a "
+    "HelmRelease or an Application with them, AiGateway, ModelRouter, LiteLLMProxy or "
+    "LiteLLMInstance"
 )
 
 
@@ -175,6 +176,8 @@ class _Files:
                     data = shapes.object_at(one.manifest, "data")
                     texts = {k: v for k, v in data.items() if isinstance(v, str)}
                     self._environment |= {k: Value(v) for k, v in texts.items()}
+            elif kind in chart.RELEASES:
+                yield from chart.released(one, self._problems)
             elif kind == names.KIND:
                 yield ai_gateway.of_router(one)
         for module in (ai_gateway, home_operations, palena):

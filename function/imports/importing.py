@@ -163,7 +163,8 @@ def _definition(name: str) -> Manifest:
 
 def _config_of(composed: Sequence[Manifest]) -> dict[str, Any]:
     maps = (one for one in composed if one["kind"] == "ConfigMap")
-    loaded: dict[str, Any] = yaml.safe_load(next(maps)["data"][config.NAME])
+    text = next(maps)["data"][config.NAME]
+    loaded: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
     return loaded
 
 

@@ -22,7 +22,7 @@ from function.gateways.base import SecretKey
 from function.gateways.litellm import providers, variables
 from function.gateways.litellm.items import REFERENCE
 from function.gateways.litellm.providers import Provider
-from function.imports import called, deployments, fallbacks, mcp
+from function.imports import called, deployments, fallbacks, guardrails, mcp
 from function.imports.router import Imported
 from function.imports.settings import GENERAL, LITELLM, ROUTER
 from function.text import shorten
@@ -46,6 +46,7 @@ _METRICS: Final = ("weight", "rpm", "tpm")
 _LIMITS: Final = ("rpm", "tpm", "max_parallel_requests")
 _RETRIES: Final = 2
 _AGAIN: Final = "the number of retries"
+_GUARDED: Final = "the list of guardrails"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def of(config: Manifest, env: Variables, dropped: Iterable[str] = ()) -> Meaning
         shapes.text_at(item, "credential_name"): shapes.object_at(item, "credential_values")
         for item in shapes.objects_at(config, "credential_list")
     }
+    scoped = _scoped(config)
     groups: dict[str, list[tuple[Manifest, dict[str, Fraction]]]] = {}
     for i, item in enumerate(shapes.objects_at(config, "model_list")):
         if f"model_list[{i}]" in aside:
@@ -84,7 +86,10 @@ def of(config: Manifest, env: Variables, dropped: Iterable[str] = ()) -> Meaning
         named = params.pop("litellm_credential_name", None)
         params = {**stored.get(str(named), {}), **params}
         name = shapes.text_at(item, "model_name")
+        named = [*shapes.as_list(params.pop(guardrails.ON_MODELS, None)), *scoped.get(name, ())]
         entry = _deployment(params, shapes.object_at(item, "model_info"), env)
+        if named:
+            entry[_GUARDED] = sorted(set(named))
         metrics = {
             metric: Fraction(number)
             for metric in _METRICS
@@ -174,13 +179,19 @@ def _of_group(name: str, before: Sequence[Manifest], after: Sequence[Manifest]) 
     found: dict[str, None] = {}
     for one, other in zip(before, after, strict=True):
         for key in sorted({*one, *other}):
-            if one.get(key) != other.get(key) and not _moves_on(key, one, other):
+            if one.get(key) != other.get(key) and not _on_purpose(key, one, other):
                 found[f"{key} of {shown} is another"] = None
     return list(found)
 
 
-def _moves_on(key: str, one: Manifest, other: Manifest) -> bool:
-    """Whether a call moves on to a fallback at once, as it does where no one asks for retries."""
+def _on_purpose(key: str, one: Manifest, other: Manifest) -> bool:
+    """Whether a ModelRouter differs there as it says that it does.
+
+    A call moves on to a fallback at once where no one asks for retries, and passes through the
+    guardrails of the models that it may fall back to.
+    """
+    if key == _GUARDED:
+        return {*one.get(key, ())} <= {*other.get(key, ())}
     return key == _AGAIN and key not in one and other[key] == 0
 
 
@@ -418,6 +429,7 @@ _OF_FIELDS: Final = ("prometheus", "otel", "opentelemetry")
 """Callbacks that have fields of their own."""
 _SECTIONS_ASIDE: Final = frozenset(
     {"model_list", "credential_list", "environment_variables", "include", mcp.SECTION, *_ASIDE}
+    | {guardrails.SECTION}
 )
 
 
@@ -437,7 +449,7 @@ def _settings(config: Manifest, env: Variables, aside: frozenset[str]) -> dict[s
         found[_AGAIN] = min(max(int(count), 0), 10)
     if own.get("cache") in (True, "true", "True"):
         found["the cache"] = shapes.text_at(own, "cache_params", "type") or "redis"
-    return found | _callbacks(own) | _servers(config, env, aside)
+    return found | _callbacks(own) | _servers(config, env, aside) | _guardrails(config, env, aside)
 
 
 def _callbacks(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -485,4 +497,26 @@ def _servers(config: Manifest, env: Variables, aside: frozenset[str]) -> dict[st
         }
         path = path.lower()
         found |= {f"{path}.{key}": _resolved(value, env) for key, value in said.items() if value}
+    return found
+
+
+def _guardrails(config: Manifest, env: Variables, aside: frozenset[str]) -> dict[str, Any]:
+    """The guardrails: what they look for, when, and where."""
+    found: dict[str, Any] = {}
+    for i, item in enumerate(shapes.objects_at(config, guardrails.SECTION)):
+        if f"{guardrails.SECTION}[{i}]" in aside:
+            continue
+        name = guardrails.canonical(shapes.text_at(item, "guardrail_name"))
+        said = guardrails.meaning(item, lambda value: _resolved(value, env), env.known)
+        for key, value in said.items():
+            found.setdefault(f"{guardrails.SECTION}.{name}.{key}", []).append(value)
+    return found
+
+
+def _scoped(config: Manifest) -> dict[str, list[str]]:
+    """For each model, the guardrails that a ModelRouter switches on for it."""
+    found: dict[str, list[str]] = {}
+    for item in shapes.objects_at(config, guardrails.SECTION):
+        for model in shapes.as_list(shapes.at(item, "guardrail_info", "models")):
+            found.setdefault(str(model), []).append(shapes.text_at(item, "guardrail_name"))
     return found

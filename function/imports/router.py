@@ -1,6 +1,5 @@
 """A ModelRouter from a source."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,7 +8,7 @@ from function import names
 from function.call import Manifest
 from function.gateways.litellm import items, providers, variables
 from function.gateways.litellm.items import MODEL_LIST
-from function.imports import deployments, fallbacks, mcp
+from function.imports import deployments, fallbacks, guardrails, mcp
 from function.imports.draft import Draft, shown
 from function.imports.secrets import Secrets
 from function.imports.settings import CLOSED_SECTIONS, GENERAL, LITELLM, ROUTER, Settings
@@ -18,14 +17,14 @@ from function.text import shorten
 
 _HANDLED: Final = (
     *(MODEL_LIST, "credential_list", "environment_variables", ROUTER, LITELLM, GENERAL),
-    *("include", mcp.SECTION),
+    *("include", mcp.SECTION, guardrails.SECTION),
 )
-_GUARDRAILS: Final = "guardrails"
 _MAX_CALL: Final = 3600
 _DEFAULT_SECONDS: Final = 600
 _DEFAULT_RETRIES: Final = 2
 _FIELDS: Final = (
-    *("type", "port", "aiModels", "credentials", "auth", "mcpServers", "routing", "redis", "cache"),
+    *("type", "port", "aiModels", "credentials", "auth", "guardrails", "mcpServers", "routing"),
+    *("redis", "cache"),
     *("config", "deployment", "service", "commonMetadata", "podMetadata", "autoscaling"),
     *("podDisruptionBudget", "networkPolicy", "ingress", "httpRoute", "outbound", "metrics"),
     *("tracing", "logging", "patches"),
@@ -86,6 +85,9 @@ def of(source: Source, name: str, namespace: str, secret: str) -> Imported:
     settings.rest(limited=any({"rpm", "tpm"} & e.fields.keys() for e in entries))
     if (servers := config.get(mcp.SECTION)) is not None:
         mcp.read(draft, servers)
+    if guards := config.get(guardrails.SECTION):
+        policies = any(config.get(section) for section in guardrails.POLICIES)
+        guardrails.read(draft, guards, policies=policies)
     _sections(draft, config)
     _check_duration(draft)
     _environment(draft)
@@ -139,28 +141,16 @@ def _sections(draft: Draft, config: Manifest) -> None:
         if (reason := CLOSED_SECTIONS.get(section)) is not None:
             draft.lost(section, f"{section} is left out: {reason}")
             continue
-        passed = draft.passed(value, section, section)
-        if section == _GUARDRAILS and isinstance(passed, list):
-            passed = list(_own_code(draft, passed))
-        if passed:
-            draft.merge[section] = passed
-            draft.told(section, f"config.merge passes on {section} as it is")
-
-
-def _own_code(draft: Draft, guardrails: list[Any]) -> Iterator[Any]:
-    """The guardrails that are no code of the user's."""
-    for i, guardrail in enumerate(guardrails):
-        params = guardrail.get("litellm_params") if isinstance(guardrail, dict) else None
-        kind = params.get("guardrail") if isinstance(params, dict) else None
-        if isinstance(kind, str) and re.fullmatch(r"\w+\.[\w.]+", kind):
+        if section in guardrails.POLICIES and (gone := guardrails.left_out(draft, config)):
             draft.lost(
-                f"{_GUARDRAILS}[{i}]",
-                f"the guardrail {shown(guardrail.get('guardrail_name'))} is left out: it is "
-                "code of your own, so put it into an image (deployment.image) and name it in "
-                "config.merge",
+                section,
+                f"{section} is left out: it names the guardrail {shown(gone)}, which is left out"
+                if section == guardrails.POLICIES[0]
+                else f"{section} is left out, as the policies are",
             )
-        else:
-            yield guardrail
+            continue
+        draft.merge[section] = draft.passed(value, section, section)
+        draft.told(section, f"config.merge passes on {section} as it is")
 
 
 def _check_duration(draft: Draft) -> None:

@@ -35,12 +35,12 @@ from function.text import first
 
 SECTION: Final = "guardrails"
 _PARAMS: Final = "litellm_params"
-_INFO: Final = "guardrail_info"
+INFO: Final = "guardrail_info"
 _NAME: Final = "guardrail_name"
 _VARIABLE: Final = "GUARDRAIL"
 _SECONDS: Final = 5
 _MODES: Final = {"PreCall": "pre_call", "DuringCall": "during_call", "PostCall": "post_call"}
-_OPENAI: Final = "https://api.openai.com/v1"
+OPENAI: Final = "https://api.openai.com/v1"
 _OPENAI_KEY: Final = "OPENAI_API_KEY"
 _AWS_KEYS: Final = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",
@@ -157,7 +157,7 @@ def _guardrail(guardrail: Guardrail, spec: Spec) -> Manifest:
             **_params(guardrail),
             **kept,
         },
-        _INFO: info,
+        INFO: info,
     }
 
 
@@ -218,7 +218,7 @@ def _params(guardrail: Guardrail) -> Manifest:
         case Guardrail(openai_moderation=OpenAIModeration() as moderation):
             said: Manifest = {
                 "guardrail": "openai_moderation",
-                "api_base": (moderation.api_base or _OPENAI).rstrip("/"),
+                "api_base": (moderation.api_base or OPENAI).rstrip("/"),
             }
             return said if moderation.model is None else {**said, "model": moderation.model}
         case Guardrail(bedrock=Bedrock() as bedrock):
@@ -227,7 +227,7 @@ def _params(guardrail: Guardrail) -> Manifest:
                 "guardrailIdentifier": bedrock.guardrail_id,
                 "guardrailVersion": bedrock.version,
                 "aws_region_name": bedrock.region,
-                "aws_bedrock_runtime_endpoint": (bedrock.endpoint or _of_region(bedrock.region)),
+                "aws_bedrock_runtime_endpoint": (bedrock.endpoint or of_region(bedrock.region)),
             }
         case Guardrail(generic=Generic() as generic):
             params: Mapping[str, Any] = generic.parameters or {}
@@ -236,7 +236,8 @@ def _params(guardrail: Guardrail) -> Manifest:
             raise AssertionError  # The rules of the spec ask for one of these.
 
 
-def _of_region(region: str) -> str:
+def of_region(region: str) -> str:
+    """The host of Bedrock's runtime in a region."""
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"https://bedrock-runtime.{region}.{domain}"
 
