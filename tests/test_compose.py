@@ -482,9 +482,9 @@ def _env(answer: Response) -> dict[str, Manifest]:
 def test_only_the_variables_of_the_offered_providers_are_taken() -> None:
     models = [{"name": "mistral/large"}, {"name": "mistral/small"}, {"name": "opnai/x"}]
     env = _env(World(router(aiModels=models)).reconcile())
-    assert "MISTRAL_API_KEY.litellm-secrets" in env
-    assert "OPENAI_API_KEY.litellm-secrets" not in env
-    assert env["OPNAI_API_KEY.litellm-secrets"]["valueFrom"]["secretKeyRef"] == {
+    assert "MISTRAL_API_KEY__litellm_dsecrets" in env
+    assert "OPENAI_API_KEY__litellm_dsecrets" not in env
+    assert env["OPNAI_API_KEY__litellm_dsecrets"]["valueFrom"]["secretKeyRef"] == {
         "name": "litellm-secrets",
         "key": "OPNAI_API_KEY",
         "optional": True,

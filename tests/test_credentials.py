@@ -17,7 +17,8 @@ from function import names
 from function.api import literals
 from function.call import Manifest, Request, Response
 from function.compose import compose
-from function.gateways.litellm import providers
+from function.gateways.base import SecretKey
+from function.gateways.litellm import credentials, providers
 from function.gateways.litellm.variables import MASTER_KEY
 from function.recognition import holds_credential, names_credential
 from function.resources import KINDS
@@ -75,7 +76,7 @@ def test_a_variable_that_an_entry_does_not_own_has_a_name_that_nothing_reads(oth
     """Whatever LiteLLM does with OPENAI_API_KEY on some kind of call, it is not there."""
     base = "https://mine.example.com"
     answer = reconciled(aiModels=[{"name": "openai/a"}, {"name": other, "apiBase": base}])
-    private = "OPENAI_API_KEY.litellm-secrets"
+    private = "OPENAI_API_KEY__litellm_dsecrets"
     assert env(answer)[private] == ("litellm-secrets", "OPENAI_API_KEY")
     assert params(answer)["openai/a"]["api_key"] == f"os.environ/{private}"
     assert not providers.key_variables() & env(answer).keys()
@@ -83,7 +84,7 @@ def test_a_variable_that_an_entry_does_not_own_has_a_name_that_nothing_reads(oth
 
 @pytest.mark.parametrize(
     ("others", "variable"),
-    [([], "AZURE_API_BASE"), ([{"name": "cerebras/a"}], "AZURE_API_BASE.litellm-secrets")],
+    [([], "AZURE_API_BASE"), ([{"name": "cerebras/a"}], "AZURE_API_BASE__litellm_dsecrets")],
     ids=["alone", "beside another provider"],
 )
 def test_a_base_from_a_secret_is_never_empty_for_litellm(
@@ -154,7 +155,7 @@ def test_one_provider_alone_is_handed_what_litellm_does_not_read() -> None:
     entry = params(told)["text-completion-inception/a"]
     assert entry["api_key"] == "os.environ/INCEPTION_API_KEY"
     read = reconciled(aiModels=[{"name": "infinity/a"}])
-    assert params(read)["infinity/a"]["api_base"] == "os.environ/text.INFINITY_API_BASE"
+    assert params(read)["infinity/a"]["api_base"] == "os.environ/text__INFINITY_API_BASE"
 
 
 def test_the_source_secret_is_the_default() -> None:
@@ -171,7 +172,7 @@ def test_two_accounts_of_one_provider_have_variables_of_their_own() -> None:
         ]
     )
     for alias, name in (("one", "litellm-secrets"), ("two", "b")):
-        private = f"OPENAI_API_KEY.{name}"
+        private = f"OPENAI_API_KEY__{name.replace('-', '_d')}"
         assert params(answer)[alias]["api_key"] == f"os.environ/{private}"
         assert env(answer)[private] == (name, "OPENAI_API_KEY")
     assert "OPENAI_API_KEY" not in env(answer)
@@ -185,9 +186,9 @@ def test_two_accounts_of_aws_have_all_that_makes_an_account() -> None:
         ]
     )
     wanted = {
-        "aws_access_key_id": "os.environ/AWS_ACCESS_KEY_ID.b",
-        "aws_secret_access_key": "os.environ/AWS_SECRET_ACCESS_KEY.b",
-        "aws_region_name": "os.environ/AWS_REGION_NAME.b",
+        "aws_access_key_id": "os.environ/AWS_ACCESS_KEY_ID__b",
+        "aws_secret_access_key": "os.environ/AWS_SECRET_ACCESS_KEY__b",
+        "aws_region_name": "os.environ/AWS_REGION_NAME__b",
     }
     assert params(answer)["two"].items() >= wanted.items()
     assert not {"AWS_ACCESS_KEY_ID", "AWS_REGION_NAME"} & env(answer).keys()
@@ -233,7 +234,7 @@ def test_a_variable_takes_the_key_that_it_is_given(others: list[Manifest]) -> No
         "credentials": mapped(OPENAI_API_KEY="openai-key"),
     }
     (name,) = (n for n in env(reconciled(**spec)) if n.startswith("OPENAI_API_KEY"))
-    assert name == ("OPENAI_API_KEY.litellm-secrets_openai-key" if others else "OPENAI_API_KEY")
+    assert name == ("OPENAI_API_KEY__litellm_dsecrets__openai_dkey" if others else "OPENAI_API_KEY")
     assert env(reconciled(**spec))[name] == ("litellm-secrets", "openai-key")
     # LiteLLM's own names are not looked for under theirs, the others are.
     there = reconciled(
@@ -268,9 +269,9 @@ def test_a_base_may_have_a_key_of_another_name() -> None:
         aiModels=[{"name": "azure/a"}, {"name": "cerebras/b"}],
         credentials=mapped(AZURE_API_BASE="base", AZURE_API_KEY="key"),
     )
-    private = "AZURE_API_BASE.litellm-secrets_base"
+    private = "AZURE_API_BASE__litellm_dsecrets__base"
     assert env(answer)[private] == ("litellm-secrets", "base")
-    assert params(answer)["azure/a"]["api_base"] == f"os.environ/text.{private}"
+    assert params(answer)["azure/a"]["api_base"] == f"os.environ/text__{private}"
     missing = models(answer)["azure/a"]["missing"]
     assert missing == ["litellm-secrets/key", "litellm-secrets/base"]
 
@@ -307,6 +308,21 @@ def test_two_entries_may_take_two_keys_of_one_secret() -> None:
     assert len({entry["api_key"] for entry in params(answer).values()}) == 3
 
 
+def test_sh_passes_every_variable_on() -> None:
+    """The image's entry point is a script for it; other names would not reach LiteLLM."""
+    secrets_ = ("a-b", "a.b", "a--b", "a-b-c")
+    keys = ("K", "k", "a_b", "a-b", "a.b", "_", "_a", "a_", "__")
+    variables = [
+        credentials.private_name("OPENAI_API_KEY", SecretKey(name, key))
+        for name in secrets_
+        for key in keys
+    ]
+    assert len(set(variables)) == len(secrets_) * len(keys)
+    for name in (*variables, *map(credentials.text_name, variables)):
+        assert re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)
+        assert credentials.own_name(name) == "OPENAI_API_KEY"
+
+
 def test_a_copy_of_a_base_is_not_mistaken_for_a_key_of_a_secret() -> None:
     """Its name was once that of a variable of the Secret `keys.text`."""
     answer = reconciled(
@@ -315,8 +331,8 @@ def test_a_copy_of_a_base_is_not_mistaken_for_a_key_of_a_secret() -> None:
             for s in ("keys", "keys.text")
         ]
     )
-    assert env(answer)["AZURE_API_BASE.keys.text"] == ("keys.text", "AZURE_API_BASE")
-    assert params(answer)["keys"]["api_base"] == "os.environ/text.AZURE_API_BASE.keys"
+    assert env(answer)["AZURE_API_BASE__keys_ptext"] == ("keys.text", "AZURE_API_BASE")
+    assert params(answer)["keys"]["api_base"] == "os.environ/text__AZURE_API_BASE__keys"
 
 
 @pytest.mark.parametrize(

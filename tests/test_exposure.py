@@ -14,7 +14,7 @@ CEREBRAS = {"name": "cerebras/b"}
 VLLM = {"name": "hosted_vllm/c", "apiBase": "http://vllm.ml.svc:8000/v1"}
 AZURE = {"name": "azure/a"}
 MAYBE = {"name": "MINE", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b", "optional": True}}}
-KEY = "os.environ/OPENAI_API_KEY.litellm-secrets"
+KEY = "os.environ/OPENAI_API_KEY__litellm_dsecrets"
 REDIS = {"host": "redis.infra.svc", "passwordSecretRef": {"name": "redis", "key": "password"}}
 
 
@@ -55,7 +55,7 @@ OWN_GUARDRAIL: Manifest = {
         "guardrail": "openai_moderation",
         "mode": ["pre_call"],
         "api_base": "https://elsewhere.example.com",
-        "api_key": "os.environ/text.GUARDRAIL.s_k",
+        "api_key": "os.environ/text__GUARDRAIL__s__k",
     },
 }
 
@@ -63,7 +63,7 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
     (
         "another provider's entry refers to a key",
         {"aiModels": [OPENAI, {**CEREBRAS, "parameters": {"api_key": KEY}}]},
-        "/model_list/0/litellm_params/api_key must not refer to OPENAI_API_KEY.litellm-secrets",
+        "/model_list/0/litellm_params/api_key must not refer to OPENAI_API_KEY__litellm_dsecrets",
     ),
     (
         "an entry refers to its own key in another parameter, which may go anywhere",
@@ -80,7 +80,7 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
         {
             "aiModels": [
                 OPENAI,
-                {**CEREBRAS, "parameters": {"user": "oidc/env/OPENAI_API_KEY.litellm-secrets"}},
+                {**CEREBRAS, "parameters": {"user": "oidc/env/OPENAI_API_KEY__litellm_dsecrets"}},
             ]
         },
         "/model_list/0/litellm_params/user must not refer to",
@@ -202,37 +202,37 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
         for where, variable, path, patch in (
             (
                 "as a setting",
-                "MCP.s_k",
+                "MCP__s__k",
                 "litellm_settings/user",
-                {"litellm_settings": {"user": "os.environ/MCP.s_k"}},
+                {"litellm_settings": {"user": "os.environ/MCP__s__k"}},
             ),
             (
                 "in a header of its own server",
-                "MCP.s_k",
+                "MCP__s__k",
                 "mcp_servers/one/static_headers/X-A",
-                {"mcp_servers": {"one": {"static_headers": {"X-A": "os.environ/MCP.s_k"}}}},
+                {"mcp_servers": {"one": {"static_headers": {"X-A": "os.environ/MCP__s__k"}}}},
             ),
             (
                 "by another server",
-                "MCP.s_k",
+                "MCP__s__k",
                 "mcp_servers/two/authentication_token",
-                {"mcp_servers": {"two": {"authentication_token": "os.environ/MCP.s_k"}}},
+                {"mcp_servers": {"two": {"authentication_token": "os.environ/MCP__s__k"}}},
             ),
             (
                 "in the URL of its own server",
-                "MCP.s_k",
+                "MCP__s__k",
                 "mcp_servers/one/url",
-                {"mcp_servers": {"one": {"url": "https://h/os.environ/MCP.s_k"}}},
+                {"mcp_servers": {"one": {"url": "https://h/os.environ/MCP__s__k"}}},
             ),
             (
                 "by a server that is merged",
-                "text.MCP.s_h",
+                "text__MCP__s__h",
                 "mcp_servers/mine/static_headers/X-A",
                 {
                     "mcp_servers": {
                         "mine": {
                             "url": "https://h",
-                            "static_headers": {"X-A": "os.environ/text.MCP.s_h"},
+                            "static_headers": {"X-A": "os.environ/text__MCP__s__h"},
                         }
                     }
                 },
@@ -242,33 +242,33 @@ EXPOSED: list[tuple[str, Manifest, str]] = [
     (
         "what a guardrail is shown, by one of the same name that is merged",
         {"guardrails": GUARDRAILS, **merged(guardrails=[OWN_GUARDRAIL])},
-        "/guardrails/0/litellm_params/api_key must not refer to text.GUARDRAIL.s_k, which is the "
-        "gateway's own",
+        "/guardrails/0/litellm_params/api_key must not refer to text__GUARDRAIL__s__k, which is "
+        "the gateway's own",
     ),
     (
         "what a guardrail is shown, as a provider's key",
         {
             "guardrails": GUARDRAILS,
-            "aiModels": [{**OPENAI, "parameters": {"api_key": "os.environ/GUARDRAIL.s_k"}}],
+            "aiModels": [{**OPENAI, "parameters": {"api_key": "os.environ/GUARDRAIL__s__k"}}],
         },
-        "/model_list/0/litellm_params/api_key must not refer to GUARDRAIL.s_k, which is the "
+        "/model_list/0/litellm_params/api_key must not refer to GUARDRAIL__s__k, which is the "
         "gateway's own",
     ),
     (
         "what an MCP server is shown, as a provider's key",
         {
             "mcpServers": MCP_SERVERS,
-            "aiModels": [{**OPENAI, "parameters": {"api_key": "os.environ/MCP.s_k"}}],
+            "aiModels": [{**OPENAI, "parameters": {"api_key": "os.environ/MCP__s__k"}}],
         },
-        "/model_list/0/litellm_params/api_key must not refer to MCP.s_k",
+        "/model_list/0/litellm_params/api_key must not refer to MCP__s__k",
     ),
     (
         "what an MCP server is shown, set by the configuration",
         {
             "mcpServers": MCP_SERVERS,
-            **merged(environment_variables={"MCP.s_k": "os.environ/MINE"}),
+            **merged(environment_variables={"MCP__s__k": "os.environ/MINE"}),
         },
-        "/environment_variables/MCP.s_k must not be set",
+        "/environment_variables/MCP__s__k must not be set",
     ),
     (
         "a key back under a name that every provider reads",

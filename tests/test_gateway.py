@@ -119,7 +119,7 @@ def test_forwards_to_self_hosted_models_without_any_key(
 
 def test_the_container_has_only_the_keys_that_its_models_need(gateway: Gateway) -> None:
     assert "UNUSED_API_KEY" not in gateway.pod.env
-    key = gateway.pod.env["OPENAI_API_KEY.litellm-secrets"]
+    key = gateway.pod.env["OPENAI_API_KEY__litellm_dsecrets"]
     assert key == KEYS["OPENAI_API_KEY"]
 
 

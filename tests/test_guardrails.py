@@ -84,10 +84,10 @@ def test_keys_come_in_variables_that_nothing_else_reads_and_are_awaited() -> Non
         | {"bedrock": {"guardrailId": "x", "version": "1", "region": "eu-central-1"}},
     ]
     config, env, _ = composed(aiModels=[{"name": "mistral/m"}], guardrails=guardrails)
-    key = "GUARDRAIL.litellm-secrets_OPENAI_API_KEY"
-    assert config["guardrails"][0]["litellm_params"]["api_key"] == f"os.environ/text.{key}"
+    key = "GUARDRAIL__litellm_dsecrets__OPENAI_uAPI_uKEY"
+    assert config["guardrails"][0]["litellm_params"]["api_key"] == f"os.environ/text__{key}"
     assert env[key]["valueFrom"]["secretKeyRef"]["key"] == "OPENAI_API_KEY"
-    assert env[f"text.{key}"]["value"] == f"$({key})"
+    assert env[f"text__{key}"]["value"] == f"$({key})"
     assert not env.keys() & {"OPENAI_API_KEY", "AWS_ACCESS_KEY_ID"}
     world = World(router(guardrails=guardrails))
     world.add(secret("litellm-secrets", OPENAI_API_KEY="k"))
@@ -126,7 +126,7 @@ def test_a_guardrail_keeps_its_key_where_another_is_removed() -> None:
     moderation = {"name": "a", "modes": ["PreCall"], "openaiModeration": {}}
     config, _, _ = composed(guardrails=[WORD, moderation], config={"remove": ["/guardrails/0"]})
     (left,) = config["guardrails"]
-    assert left["litellm_params"]["api_key"].startswith("os.environ/text.GUARDRAIL.")
+    assert left["litellm_params"]["api_key"].startswith("os.environ/text__GUARDRAIL__")
 
 
 def test_a_section_that_litellm_cannot_use_is_refused() -> None:

@@ -153,8 +153,8 @@ def test_nothing_is_open_without_servers() -> None:
 def test_a_key_that_two_servers_share_is_one_variable() -> None:
     config, variables, _ = composed(SERVER, {**SERVER, "name": "other"})
     tokens = {server["authentication_token"] for server in config["mcp_servers"].values()}
-    assert tokens == {"os.environ/MCP.mcp_docs"}
-    assert variables["MCP.mcp_docs"]["valueFrom"] == {
+    assert tokens == {"os.environ/MCP__mcp__docs"}
+    assert variables["MCP__mcp__docs"]["valueFrom"] == {
         "secretKeyRef": {"name": "mcp", "key": "docs", "optional": True}
     }
 
@@ -296,7 +296,7 @@ def test_each_server_is_shown_what_is_its_own_and_nothing_else(running: Running)
     assert {headers.get("x-api-key") for headers in lenient} == {API_KEY, None}
     old = [headers for headers in lenient if "x-api-key" not in headers]
     assert {(h["x-team"], h["x-old-token"], h["x-absent"]) for h in old} == {
-        ("team a", HEADER, "$(MCP.mcp_absent)")
+        ("team a", HEADER, "$(MCP__mcp__absent)")
     }
     with_key = [headers for headers in lenient if "x-api-key" in headers]
     assert not [headers for headers in with_key if "x-old-token" in headers]

@@ -86,7 +86,8 @@ class Pod:
             self._log = folder / "log"
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
-                    run.argv,
+                    # The image's entry point is a script for sh, which passes not all variables on.
+                    ["/bin/sh", "-c", 'exec "$0" "$@"', *run.argv],
                     cwd=run.cwd,
                     env={"HOST": self.address, **run.process_env},
                     stdin=subprocess.DEVNULL,

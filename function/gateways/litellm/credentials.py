@@ -36,8 +36,18 @@ DEFAULT_SECRET: Final = "litellm-secrets"  # noqa: S105  # A Secret's name.
 """The Secret of the credentials where the router names none."""
 
 
-_TEXT: Final = "text."
+_TEXT: Final = "text__"
 """What the name of a variable begins with that is never empty."""
+
+_JOINT: Final = "__"
+"""What is between the parts of a name. No variable of LiteLLM's has it in its name."""
+
+_PLAIN: Final = str.maketrans({"_": "_u", "-": "_d", ".": "_p"})
+"""How the names of Secrets and their keys are written in names of variables, no two alike.
+
+The image's entry point is a script for `sh`, and BusyBox's and Debian's pass no variable on whose
+name has other characters than letters, digits and '_'.
+"""
 
 DUMMY_KEY: Final = "none"
 """The key for a server that wants none, where LiteLLM insists on one."""
@@ -155,7 +165,7 @@ def environment(accesses: Iterable[Access]) -> dict[str, Manifest]:
 
 def own_name(name: str) -> str:
     """LiteLLM's own name of a variable that holds a credential, or the text of one."""
-    return name.removeprefix(_TEXT).partition(".")[0]
+    return name.removeprefix(_TEXT).partition(_JOINT)[0]
 
 
 def text_name(name: str) -> str:
@@ -165,8 +175,8 @@ def text_name(name: str) -> str:
 
 def private_name(variable: str, key: SecretKey) -> str:
     """A name that nothing reads, for one of LiteLLM's variables and the key that it holds."""
-    other_key = "" if key.key == variable else f"_{key.key}"
-    return f"{variable}.{key.secret}{other_key}"
+    other_key = "" if key.key == variable else f"{_JOINT}{key.key.translate(_PLAIN)}"
+    return f"{variable}{_JOINT}{key.secret.translate(_PLAIN)}{other_key}"
 
 
 def optional_key(key: SecretKey) -> Manifest:
