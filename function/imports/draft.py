@@ -18,7 +18,7 @@ from function.offline.problems import Problem
 from function.text import shorten
 
 _VARIABLE: Final = re.compile(r"([-_a-zA-Z]|\.[-_a-zA-Z0-9])[-._a-zA-Z0-9]*")
-_SETTINGS: Final = ".settings"
+_SETTINGS: Final = "__settings"
 """What the name of a variable ends with that a setting refers to, where LiteLLM would read it by
 its own name for a provider."""
 _MOST_LITERALS: Final = 256

@@ -8,6 +8,8 @@ from function.call import Manifest
 from function.gateways.base import SecretKey
 
 _NO_PART_OF_A_KEY: Final = re.compile(r"[^-._a-zA-Z0-9]")
+_NO_PART_OF_A_VARIABLE: Final = re.compile(r"\A(?=[0-9])|[^_a-zA-Z0-9]")
+"""What `sh`, the interpreter of the image's entry point, passes on in no variable's name."""
 
 _LONGEST: Final = 120
 
@@ -29,8 +31,11 @@ class Secrets:
     reserved: frozenset[str] = frozenset()
 
     def put(self, name: str, value: str) -> SecretKey:
-        """The key for a credential of the input: one for each name and value."""
-        stem = _key(name)
+        """The key for a credential of the input: one for each name and value.
+
+        It may be a variable's name, too.
+        """
+        stem = _key(_NO_PART_OF_A_VARIABLE.sub("_", name))
         count, key = 1, stem
         while key in self.reserved or self.values.get(key, value) != value:
             count += 1
