@@ -386,7 +386,7 @@ def _credentials(draft: Draft, entry: Deployed, params: dict[str, Any], where: s
         elif variable in stated:
             # An entry has one Secret: what is in another one comes by a variable of its own.
             name = credentials.private_name(variable, key)
-            draft.env[name] = draft.of_secret(key)
+            draft.env[name] = credentials.optional_key(key)
             params[stated[variable][0]] = variables.reference(name)
         else:
             draft.told(

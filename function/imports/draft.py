@@ -11,7 +11,7 @@ from function.api import literals
 from function.call import Manifest
 from function.errors import NotImported
 from function.gateways.base import SecretKey
-from function.gateways.litellm import items, providers, variables
+from function.gateways.litellm import credentials, items, providers, variables
 from function.imports.secrets import Secrets
 from function.imports.source import Note, Source, Value
 from function.offline.problems import Problem
@@ -102,22 +102,14 @@ class Draft:
             return value.other
         if value.text is not None and not literals.of_variable(variable, value.text):
             return {"value": value.text}
-        return self.of_secret(self.key_of(variable))
+        return credentials.optional_key(self.key_of(variable))
 
     def held(self, name: str, value: str) -> str:
         """The reference to a variable of the container that holds a credential of the input."""
-        variable = self.secrets.put(name, value).key
-        if not _VARIABLE.fullmatch(variable):
-            variable = f"_{variable}"
-        variable += _SETTINGS
-        self.env[variable] = self.of_secret(self.secrets.put(name, value))
+        key = self.secrets.put(name, value)
+        variable = f"{key.key}{_SETTINGS}"
+        self.env[variable] = credentials.optional_key(key)
         return variables.reference(variable)
-
-    @staticmethod
-    def of_secret(key: SecretKey) -> Manifest:
-        """A variable that holds a key of a Secret, if the key exists."""
-        ref = {"name": key.secret, "key": key.key, "optional": True}
-        return {"valueFrom": {"secretKeyRef": ref}}
 
     @staticmethod
     def as_text(value: object) -> str:
