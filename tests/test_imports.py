@@ -282,6 +282,36 @@ def test_variables_of_any_kind_stay_in_the_container(tmp_path: Path) -> None:
         assert told in result.stderr
 
 
+def test_no_secret_is_read_into_the_variable_of_a_literal(tmp_path: Path) -> None:
+    """Not even if it is called `settings`, like the end of the variable's name."""
+
+    def held(secret: str, key: str) -> dict[str, Any]:
+        return {"secretKeyRef": {"name": secret, "key": key}}
+
+    headers = {"OpenAI-API-Key": KEY}
+    values = {
+        "environmentSecrets": ["keys"],
+        "db": {"deployStandalone": False},
+        "extraEnvVars": [
+            {"name": "ONE", "valueFrom": held("settings", "OPENAI_API_KEY")},
+            {"name": "TWO", "valueFrom": held("two", "OPENAI_API_KEY")},
+        ],
+        "masterkeySecretName": "master",
+        "proxy_config": {
+            "model_list": [
+                model("one", api_key="os.environ/ONE"),
+                model("two", api_key="os.environ/TWO", extra_headers=headers),
+            ]
+        },
+    }
+    found = spec(tmp_path, values)
+    assert secret(tmp_path) == {"OPENAI_API_KEY": KEY}
+    assert found["credentials"] == {"secretRef": {"name": "settings"}}
+    own = found["aiModels"][1]["parameters"]["extra_headers"]["OpenAI-API-Key"]
+    (entry,) = (e for e in found["deployment"]["env"] if own == f"os.environ/{e['name']}")
+    assert entry["valueFrom"]["secretKeyRef"]["name"] == "litellm-keys"
+
+
 # -- Settings
 
 

@@ -18,9 +18,13 @@ from function.offline.problems import Problem
 from function.text import shorten
 
 _VARIABLE: Final = re.compile(r"([-_a-zA-Z]|\.[-_a-zA-Z0-9])[-._a-zA-Z0-9]*")
-_SETTINGS: Final = "__settings"
+_SETTINGS: Final = "__SETTINGS"
 """What the name of a variable ends with that a setting refers to, where LiteLLM would read it by
-its own name for a provider."""
+its own name for a provider.
+
+In the names that the function makes up (`credentials.private_name`), a Secret's name stands there,
+which has no capitals.
+"""
 _MOST_LITERALS: Final = 256
 
 
