@@ -80,6 +80,16 @@ class Draft:
             return SecretKey(secret, variable)
         return self.secrets.want(variable)
 
+    def key_for(self, stem: str, value: str) -> SecretKey:
+        """The key of a Secret that holds a credential, which is written or in a variable.
+
+        Args:
+            stem: what the key is named after if it is written.
+            value: the credential, or a reference to the variable.
+        """
+        name = variables.referred(value)
+        return self.secrets.put(stem, value) if name is None else self.key_of(name)
+
     def resolved(self, value: object) -> object:
         """A value, or the text of the variable that it refers to, if that is known."""
         name = variables.referred(value) if isinstance(value, str) else None

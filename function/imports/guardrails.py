@@ -120,8 +120,7 @@ def _pass_on(draft: Draft, given: object, reason: str) -> None:
 
 def _keys_of(draft: Draft) -> _Key:
     def key(value: object, stem: str) -> SecretKey:
-        name = stem if value is None else variables.referred(str(value))
-        return draft.secrets.put(stem, str(value)) if name is None else draft.key_of(name)
+        return draft.key_of(stem) if value is None else draft.key_for(stem, str(value))
 
     return key
 
@@ -356,8 +355,7 @@ def _bedrock(draft: Draft, name: str, left: dict[str, Any], key: _Key) -> Manife
 def _generic(draft: Draft, kind: str, name: str, left: dict[str, Any], key: _Key) -> Manifest:
     said: Manifest = {"type": kind, "apiBase": _text(draft, left, "api_base", name)}
     if (own := left.pop("api_key", None)) is not None:
-        stem = f"{canonical(name).replace('-', '_').upper()}_API_KEY"
-        said["apiKeySecretRef"] = as_ref(key(own, stem))
+        said["apiKeySecretRef"] = as_ref(key(own, f"{canonical(name)}_API_KEY".upper()))
     if left:
         if any(True for _ in items.references(left)):
             raise _NoFieldError(f"{shown(name)} takes a parameter from a variable")

@@ -9,7 +9,6 @@ from function import shapes
 from function.api.routing import SIMPLE_SHUFFLE
 from function.call import Manifest
 from function.errors import NotImported
-from function.gateways.base import SecretKey
 from function.gateways.litellm import known_keys, variables
 from function.imports import fallbacks
 from function.imports.deployments import number, retries, seconds
@@ -256,7 +255,9 @@ class Settings:
             return None
         server, password = found
         if (given_password := given.get("password")) is not None or password:
-            server["passwordSecretRef"] = as_ref(self._secret(given_password, password))
+            held = password if given_password is None else str(given_password)
+            ref = as_ref(draft.key_for(variables.REDIS_PASSWORD, held))
+            server["passwordSecretRef"] = ref
         for key in router:
             del self._left[ROUTER][f"redis_{key}"]
         if kind == "redis":
@@ -276,14 +277,6 @@ class Settings:
             for given in (one, other)
         ]
         return resolved[0] == resolved[1]
-
-    def _secret(self, given: object, literal: str) -> SecretKey:
-        name = variables.referred(given) if isinstance(given, str) else None
-        if name is not None:
-            return self._draft.key_of(name)
-        return self._draft.secrets.put(
-            variables.REDIS_PASSWORD, literal if given is None else str(given)
-        )
 
     def master_key(self) -> None:
         """Writes where the master key is."""
@@ -311,8 +304,11 @@ class Settings:
                 "clients have, name its Secret in auth.masterKeySecretRef",
             )
         else:
-            stem = variables.MASTER_KEY if name is None else name
-            held = draft.secrets.put(stem, str(key)) if name is None else draft.key_of(name)
+            held = (
+                draft.secrets.put(variables.MASTER_KEY, str(key))
+                if name is None
+                else draft.key_of(name)
+            )
             draft.set("auth.masterKeySecretRef", as_ref(held))
 
     def telemetry(self) -> None:
