@@ -359,6 +359,7 @@ def test_routing_settings_of_both_sections_become_fields(tmp_path: Path) -> None
     [
         {"redis_host": "redis.svc", "redis_port": 6380, "redis_password": "hunter2"},
         {"redis_url": "redis://:hunter2@redis.svc:6380/0"},
+        {"redis_url": "redis://:hunter%32@redis.svc:6380/0"},
     ],
 )
 def test_a_redis_server_becomes_a_field(tmp_path: Path, given: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from function import shapes
 from function.api.routing import SIMPLE_SHUFFLE
@@ -402,7 +402,7 @@ def _address(given: Mapping[str, Any]) -> tuple[Manifest, str] | None:
             return None
         if parts.username not in (None, "", "default"):
             return None
-        tls, password = parts.scheme == "rediss", parts.password or ""
+        tls, password = parts.scheme == "rediss", unquote(parts.password or "")
     if not isinstance(host, str) or not host or variables.referred(host) is not None:
         return None
     server: Manifest = {"host": host}
