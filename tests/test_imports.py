@@ -369,6 +369,14 @@ def test_a_redis_server_becomes_a_field(tmp_path: Path, given: dict[str, Any]) -
     assert secret(tmp_path) == {"REDIS_PASSWORD": "hunter2"}
 
 
+@pytest.mark.parametrize("said", ["redis.svc/0?ssl_cert_reqs=none", "redis.svc/1", "me@redis.svc"])
+def test_a_redis_url_that_says_more_than_the_field_is_passed_on(tmp_path: Path, said: str) -> None:
+    given = {"redis_url": f"rediss://{said}"}
+    found = spec(tmp_path, {"model_list": [model()], "router_settings": given})
+    assert found["config"]["merge"] == {"router_settings": given}
+    assert "redis" not in found
+
+
 def test_a_redis_server_that_is_not_known_is_passed_on(tmp_path: Path) -> None:
     given = {"redis_host": "os.environ/REDIS_HOST", "redis_password": "os.environ/REDIS_PASSWORD"}
     found = spec(tmp_path, {"model_list": [model()], "router_settings": given})

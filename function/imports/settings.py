@@ -400,7 +400,7 @@ def _address(given: Mapping[str, Any]) -> tuple[Manifest, str] | None:
             return None
         if parts.scheme not in ("redis", "rediss") or parts.path.strip("/") not in ("", "0"):
             return None
-        if parts.username not in (None, "", "default"):
+        if parts.username not in (None, "", "default") or parts.query:
             return None
         tls, password = parts.scheme == "rediss", unquote(parts.password or "")
     if not isinstance(host, str) or not host or variables.referred(host) is not None:
