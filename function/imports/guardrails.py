@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from function import shapes
 from function.api.guardrails import Generic, Guardrail
@@ -24,7 +24,7 @@ POLICIES: Final = ("policies", "policy_attachments")
 _MODES: Final = {"pre_call": "PreCall", "during_call": "DuringCall", "post_call": "PostCall"}
 _ACTIONS: Final = {"MASK": "Mask", "BLOCK": "Block"}
 _CODE: Final = re.compile(r"\w+\.[\w.]+")
-_GENERIC: Final = frozenset(Generic.model_fields["type"].annotation.__args__)  # type: ignore[union-attr]
+_GENERIC: Final = frozenset(get_args(Generic.model_fields["type"].annotation))
 _MOST: Final = 32
 _MOST_SECONDS: Final = 60
 _MODERATION_KEY: Final = "OPENAI_API_KEY"

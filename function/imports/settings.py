@@ -1,12 +1,12 @@
 """LiteLLM's settings, as fields or in `config.merge`, and those that no router can have."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, get_args
 from urllib.parse import unquote, urlsplit
 
 from function import shapes
-from function.api.routing import SIMPLE_SHUFFLE
+from function.api.routing import SIMPLE_SHUFFLE, Strategy
 from function.call import Manifest
 from function.errors import NotImported
 from function.gateways.litellm import known_keys, variables
@@ -19,10 +19,7 @@ ROUTER: Final = "router_settings"
 LITELLM: Final = "litellm_settings"
 GENERAL: Final = "general_settings"
 
-_STRATEGIES: Final = (
-    *("simple-shuffle", "least-busy", "latency-based-routing", "cost-based-routing"),
-    *("usage-based-routing", "usage-based-routing-v2"),
-)
+_STRATEGIES: Final[tuple[str, ...]] = get_args(Strategy)
 _DATABASE: Final = (
     "it needs a database, which this gateway does not have: keep the LiteLLM that has one for it"
 )
@@ -175,7 +172,9 @@ class Settings:
             self.first((ROUTER, setting), (LITELLM, setting))
         return strategy in (None, SIMPLE_SHUFFLE)
 
-    def _number(self, field: str, fit: Any, *places: tuple[str, str]) -> None:  # noqa: ANN401
+    def _number(
+        self, field: str, fit: Callable[[Draft, float, str], int], *places: tuple[str, str]
+    ) -> None:
         path, given = self.first(*places)
         wanted = number(self._draft, given, path)
         if wanted is not None:

@@ -97,7 +97,6 @@ class Source:
         origin: where the fields of the configuration stand.
         environment: its environment.
         spec: fields of the ModelRouter that are given as they are.
-        master_key: where its master key is, if the environment says so.
         notes: what its reader could not carry over.
     """
 
