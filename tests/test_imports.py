@@ -869,6 +869,24 @@ def test_a_config_map_is_imported_with_the_lines_of_its_file(tmp_path: Path) -> 
     assert f"{file}, line 8: " in result.stderr
 
 
+def test_the_patch_of_a_gateway_has_the_lines_of_its_file(tmp_path: Path) -> None:
+    """Also in a list, which is how kubectl prints several objects."""
+    file = tmp_path / "all.yaml"
+    file.write_text(
+        "apiVersion: v1\nkind: List\nitems:\n"
+        "  - apiVersion: runtime.agentic-layer.ai/v1alpha1\n    kind: AiGateway\n    metadata:\n"
+        "      name: agents\n"
+        "      annotations: {ai-gateway-litellm.agentic-layer.ai/config-patch: patch}\n"
+        "    spec: {aiModels: [{provider: openai, name: gpt-4o}]}\n"
+        "  - apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: patch}\n"
+        "    data:\n      patch.yaml: |\n        litellm_settings:\n"
+        "          drop_params: true\n          drop_params: false\n"
+    )
+    result = run(file)
+    assert result.exit_code == 1
+    assert f"{file}, line 17: " in result.stderr
+
+
 def test_standard_input_is_imported() -> None:
     command = [sys.executable, "-m", "function.main", "import", "-", "--name", "mine", "-n", "team"]
     text = json.dumps({"model_list": [model()]})

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from function import merging, shapes
 from function.call import Manifest
-from function.imports.objects import Objects, place_of
-from function.imports.source import Environment, Origin, Place, Source, variables
+from function.imports.objects import Objects, place_of, text_line, whole
+from function.imports.source import Environment, Origin, Source, place_in, variables
 from function.offline import documents
 from function.offline.lines import Lines
 from function.offline.manifests import Found
@@ -74,15 +74,14 @@ def _empty(found: Found, kind: str, config: dict[str, Any]) -> Source:
         Objects.name(found),
         Objects.namespace(found),
         config,
-        Origin(lambda _: place_of(found)("spec")),
+        Origin(whole(found, "spec")),
         Environment(secret=_SECRET),
     )
 
 
 def _add(source: Source, found: Found, i: int, name: str, params: Manifest) -> None:
     source.config["model_list"].append({"model_name": name, "litellm_params": params})
-    place = place_of(found)
-    source.origin.parts[f"model_list[{i}]"] = (lambda _: place(f"spec.aiModels[{i}]")), ""
+    source.origin.parts[f"model_list[{i}]"] = whole(found, f"spec.aiModels[{i}]"), ""
 
 
 def _source(gateway: Found, objects: Objects, problems: list[Problem]) -> Source:
@@ -133,18 +132,13 @@ def _apply_patch(source: Source, gateway: Found, objects: Objects, problems: lis
         )
         return
     text = shapes.text_at(patch.manifest, "data", _PATCH_KEY)
-    # A block of text begins on the line after its key.
-    line = patch.lines.of(f"data.{_PATCH_KEY}") + 1
+    line = text_line(patch, f"data.{_PATCH_KEY}")
     for document in documents.read(text.encode()):
         problems += [Problem(p.message, patch.source, line + p.line - 1) for p in document.problems]
         if isinstance(document.value, dict):
             source.config = merging.merge(source.config, document.value)
-            place = _place_in(patch.source, Lines(text, line))
+            place = place_in(patch.source, Lines(text, line))
             source.origin.parts |= {section: (place, section) for section in document.value}
-
-
-def _place_in(source: str, lines: Lines) -> Place:
-    return lambda path: (source, lines.of(path))
 
 
 def _guardrails(source: Source, gateway: Found, objects: Objects) -> Iterator[Manifest]:

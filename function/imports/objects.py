@@ -1,10 +1,14 @@
 """The objects of Kubernetes that are imported together."""
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from function import shapes
 from function.imports.source import Place
 from function.offline.manifests import Found
+
+_UPPER: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Objects:
@@ -47,3 +51,19 @@ def place_of(found: Found, below: str = "") -> Place:
         return found.source, found.lines.of(f"{prefix}.{path}" if prefix else path)
 
     return place
+
+
+def whole(found: Found, path: str) -> Place:
+    """The place of a field of an object, whatever is asked for within it."""
+    place = place_of(found)
+    return lambda _: place(path)
+
+
+def text_line(found: Found, path: str) -> int:
+    """The line on which a block of text begins that is a field: the one after its key."""
+    return place_of(found)(path)[1] + 1
+
+
+def snake(name: str) -> str:
+    """A field's name as LiteLLM writes it."""
+    return _UPPER.sub("_", name).lower()

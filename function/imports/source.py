@@ -7,10 +7,21 @@ from typing import Any
 from function.api.secret_refs import SecretKeyRef
 from function.call import Manifest
 from function.gateways.base import SecretKey
+from function.offline.lines import Lines
 from function.offline.problems import Problem
 
 Place = Callable[[str], tuple[str, int]]
 """The file and the line of a field, by its path."""
+
+
+def place_in(source: str, lines: Lines) -> Place:
+    """The places of the fields of a document.
+
+    Args:
+        source: its file, as it is named in messages.
+        lines: its lines.
+    """
+    return lambda path: (source, lines.of(path))
 
 
 @dataclass
