@@ -6,7 +6,7 @@ from typing import Any, Final
 from function import merging, shapes
 from function.call import Manifest
 from function.imports.objects import Objects, place_of, text_line, whole
-from function.imports.source import Environment, Origin, Source, place_in, variables
+from function.imports.source import OTEL_ENDPOINTS, Environment, Origin, Source, place_in, variables
 from function.offline import documents
 from function.offline.lines import Lines
 from function.offline.manifests import Found
@@ -22,7 +22,6 @@ _SECRET: Final = "api-key-secrets"  # noqa: S105  # A Secret's name.
 """The Secret that the operators read keys from."""
 _PORT: Final = 80
 _SECONDS: Final = 600
-_OTEL: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_ENDPOINT")
 _OWN_API: Final = frozenset({"type", "port", "aiModels"})
 
 
@@ -104,7 +103,7 @@ def _source(gateway: Found, objects: Objects, problems: list[Problem]) -> Source
         key = f"os.environ/{provider.upper()}_API_KEY"
         _add(source, gateway, i, name, {"model": f"{provider}/{name}", "api_key": key})
     callbacks = ["prometheus"]
-    if any(env.text(variable) for variable in _OTEL):
+    if any(env.text(variable) for variable in OTEL_ENDPOINTS):
         callbacks.append("otel")
     source.config["litellm_settings"] = {"request_timeout": _SECONDS, "callbacks": callbacks}
     if guards := list(_guardrails(source, gateway, objects)):

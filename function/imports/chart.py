@@ -8,7 +8,16 @@ from function import shapes
 from function.call import Manifest
 from function.gateways.base import SecretKey
 from function.imports.objects import place_of, text_line
-from function.imports.source import Environment, Origin, Place, Source, Value, place_in, variables
+from function.imports.source import (
+    Environment,
+    Origin,
+    Place,
+    Source,
+    Value,
+    place_in,
+    set_field,
+    variables,
+)
 from function.offline import documents
 from function.offline.lines import Lines
 from function.offline.manifests import Found
@@ -186,11 +195,7 @@ class _Chart:
         return self._left.pop(key, None) or None
 
     def _set(self, path: str, value: object) -> None:
-        *above, last = path.split(".")
-        inner = self._spec
-        for step in above:
-            inner = inner.setdefault(step, {})
-        inner[last] = value
+        set_field(self._spec, path, value)
 
     def _environment(self, fullname: str) -> None:
         env: Environment = self._source.environment

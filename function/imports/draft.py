@@ -13,7 +13,7 @@ from function.errors import NotImported
 from function.gateways.base import SecretKey
 from function.gateways.litellm import credentials, items, providers, variables
 from function.imports.secrets import Secrets
-from function.imports.source import Note, Source, Value
+from function.imports.source import Note, Source, Value, set_field
 from function.offline.problems import Problem
 from function.text import shorten
 
@@ -61,11 +61,7 @@ class Draft:
 
     def set(self, path: str, value: object) -> None:
         """Sets a field of the spec, such as `routing.retries`."""
-        *above, last = path.split(".")
-        inner = self.spec
-        for step in above:
-            inner = inner.setdefault(step, {})
-        inner[last] = value
+        set_field(self.spec, path, value)
 
     # -- Variables
 

@@ -13,7 +13,7 @@ from function.gateways.litellm import known_keys, variables
 from function.imports import fallbacks
 from function.imports.deployments import number, retries, seconds
 from function.imports.draft import Draft, shown
-from function.imports.source import as_ref
+from function.imports.source import OTEL_ENDPOINTS, as_ref
 
 ROUTER: Final = "router_settings"
 LITELLM: Final = "litellm_settings"
@@ -104,10 +104,9 @@ CLOSED_SECTIONS: Final[Mapping[str, str]] = {
 }
 """Sections that are not carried over, each with the reason."""
 
-_CALLBACKS: Final = ("callbacks", "success_callback", "failure_callback")
+CALLBACKS: Final = ("callbacks", "success_callback", "failure_callback")
 _METRICS: Final = "prometheus"
 _TRACES: Final = ("otel", "opentelemetry")
-_OTEL_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_ENDPOINT")
 _OTEL_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER")
 _REDIS_SECONDS: Final = 60
 _LOCAL_SECONDS: Final = 600
@@ -316,7 +315,7 @@ class Settings:
         if self.peek(LITELLM, "json_logs") is True:
             self.take(LITELLM, "json_logs")
             draft.set("logging.format", "JSON")
-        for setting in _CALLBACKS:
+        for setting in CALLBACKS:
             path, given = self.take(LITELLM, setting)
             names = [given] if isinstance(given, str) else given or []
             if not isinstance(names, list):
@@ -354,12 +353,12 @@ class Settings:
 
     def _traces(self, path: str) -> None:
         draft, env = self._draft, self._draft.source.environment
-        endpoint = next((text for v in _OTEL_ENDPOINTS if (text := env.text(v))), None)
+        endpoint = next((text for v in OTEL_ENDPOINTS if (text := env.text(v))), None)
         if endpoint is None:
             draft.lost(
                 path,
                 "traces are left out, since the collector is not known: set tracing.endpoint, or "
-                f"give a file with {_OTEL_ENDPOINTS[0]}=… too",
+                f"give a file with {OTEL_ENDPOINTS[0]}=… too",
             )
             return
         tracing: Manifest = {"endpoint": endpoint.rstrip("/").removesuffix("/v1/traces")}
