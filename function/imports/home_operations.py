@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from function import shapes
 from function.call import Manifest
-from function.imports.objects import Objects, place_of, snake, whole
+from function.imports.objects import Objects, place_of, service_of, snake, whole
 from function.imports.source import Origin, Source, Value, secret_key, variables
 from function.offline.manifests import Found
 from function.offline.problems import Problem
@@ -14,7 +14,6 @@ from function.text import shorten
 
 _GROUP: Final = "litellm.home-operations.com"
 _KIND: Final = "LiteLLMProxy"
-_PORT: Final = 4000
 
 _SECTIONS: Final[Mapping[str, str]] = {
     "generalSettings": "general_settings",
@@ -121,12 +120,8 @@ def _fields(source: Source, proxy: Found, spec: Mapping[str, Any]) -> None:
 
 
 def _ways_in(source: Source, proxy: Found, spec: Mapping[str, Any]) -> None:
-    service = shapes.object_at(spec, "service")
-    said = {"type": service["type"]} if service.get("type") else {}
-    if service.get("port", _PORT) != _PORT:
-        said["port"] = service["port"]
-    if said:
-        source.spec["service"] = said
+    if service := service_of(spec):
+        source.spec["service"] = service
     if route := shapes.object_at(spec, "route"):
         fields = ("parentRefs", "hostnames")
         source.spec["httpRoute"] = {key: route[key] for key in fields if route.get(key)}

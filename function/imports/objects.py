@@ -1,13 +1,15 @@
 """The objects of Kubernetes that are imported together."""
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from function import shapes
+from function.call import Manifest
 from function.imports.source import Place
 from function.offline.manifests import Found
 
+_PORT: Final = 4000
 _UPPER: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -67,3 +69,12 @@ def text_line(found: Found, path: str) -> int:
 def snake(name: str) -> str:
     """A field's name as LiteLLM writes it."""
     return _UPPER.sub("_", name).lower()
+
+
+def service_of(spec: Mapping[str, Any]) -> Manifest:
+    """What an operator's object says of the Service, where it is not the default."""
+    service = shapes.object_at(spec, "service")
+    said: Manifest = {"type": service["type"]} if service.get("type") else {}
+    if service.get("port", _PORT) != _PORT:
+        said["port"] = service["port"]
+    return said

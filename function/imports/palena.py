@@ -7,7 +7,7 @@ from typing import Any, Final
 from function import shapes
 from function.call import Manifest
 from function.gateways.base import SecretKey
-from function.imports.objects import Objects, place_of, snake, whole
+from function.imports.objects import Objects, place_of, service_of, snake, whole
 from function.imports.source import Origin, Place, Source, Value, secret_key, variables
 from function.offline.manifests import Found
 from function.offline.problems import Problem
@@ -15,7 +15,6 @@ from function.text import shorten
 
 _GROUP: Final = "litellm.palena.ai"
 _KIND: Final = "LiteLLMInstance"
-_PORT: Final = 4000
 _MASTER_KEY: Final = "LITELLM_MASTER_KEY"
 _REDIS_PASSWORD: Final = "REDIS_PASSWORD"  # noqa: S105  # A variable's name.
 _REDIS_URL: Final = "REDIS_URL"
@@ -288,12 +287,8 @@ class _Instance:
 
     def _ways_in(self) -> None:
         spec, fields = self._spec, self._source.spec
-        service = shapes.object_at(spec, "service")
-        said = {"type": service["type"]} if service.get("type") else {}
-        if service.get("port", _PORT) != _PORT:
-            said["port"] = service["port"]
-        if said:
-            fields["service"] = said
+        if service := service_of(spec):
+            fields["service"] = service
         ingress = shapes.object_at(spec, "ingress")
         if ingress.get("enabled"):
             own: Manifest = {"hosts": [ingress.get("host")]}
