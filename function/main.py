@@ -229,9 +229,8 @@ def import_command(  # noqa: PLR0913  # The command's flags.
         for title, sentences in (("Not carried over", result.lost), ("Note", result.told)):
             for sentence in sentences:
                 click.echo(f"{title}: {sentence}", err=True)
-    lost = sum(len(result.lost) for result in results)
-    if strict and lost:
-        raise click.ClickException(f"--strict allows nothing to be lost, and {lost} things are")
+    if strict and any(result.lost for result in results):
+        raise click.ClickException("not everything can be carried over, as --strict asks for")
     if check:
         if any(result.differences for result in results):
             raise click.exceptions.Exit(1)

@@ -282,6 +282,36 @@ def test_variables_of_any_kind_stay_in_the_container(tmp_path: Path) -> None:
         assert told in result.stderr
 
 
+def test_no_secret_is_read_into_the_variable_of_a_literal(tmp_path: Path) -> None:
+    """Not even if it is called `settings`, like the end of the variable's name."""
+
+    def held(secret: str, key: str) -> dict[str, Any]:
+        return {"secretKeyRef": {"name": secret, "key": key}}
+
+    headers = {"OpenAI-API-Key": KEY}
+    values = {
+        "environmentSecrets": ["keys"],
+        "db": {"deployStandalone": False},
+        "extraEnvVars": [
+            {"name": "ONE", "valueFrom": held("settings", "OPENAI_API_KEY")},
+            {"name": "TWO", "valueFrom": held("two", "OPENAI_API_KEY")},
+        ],
+        "masterkeySecretName": "master",
+        "proxy_config": {
+            "model_list": [
+                model("one", api_key="os.environ/ONE"),
+                model("two", api_key="os.environ/TWO", extra_headers=headers),
+            ]
+        },
+    }
+    found = spec(tmp_path, values)
+    assert secret(tmp_path) == {"OPENAI_API_KEY": KEY}
+    assert found["credentials"] == {"secretRef": {"name": "settings"}}
+    own = found["aiModels"][1]["parameters"]["extra_headers"]["OpenAI-API-Key"]
+    (entry,) = (e for e in found["deployment"]["env"] if own == f"os.environ/{e['name']}")
+    assert entry["valueFrom"]["secretKeyRef"]["name"] == "litellm-keys"
+
+
 # -- Settings
 
 
@@ -329,6 +359,7 @@ def test_routing_settings_of_both_sections_become_fields(tmp_path: Path) -> None
     [
         {"redis_host": "redis.svc", "redis_port": 6380, "redis_password": "hunter2"},
         {"redis_url": "redis://:hunter2@redis.svc:6380/0"},
+        {"redis_url": "redis://:hunter%32@redis.svc:6380/0"},
     ],
 )
 def test_a_redis_server_becomes_a_field(tmp_path: Path, given: dict[str, Any]) -> None:
@@ -336,6 +367,14 @@ def test_a_redis_server_becomes_a_field(tmp_path: Path, given: dict[str, Any]) -
     ref = {"name": "gateway-keys", "key": "REDIS_PASSWORD"}
     assert found["redis"] == {"host": "redis.svc", "port": 6380, "passwordSecretRef": ref}
     assert secret(tmp_path) == {"REDIS_PASSWORD": "hunter2"}
+
+
+@pytest.mark.parametrize("said", ["redis.svc/0?ssl_cert_reqs=none", "redis.svc/1", "me@redis.svc"])
+def test_a_redis_url_that_says_more_than_the_field_is_passed_on(tmp_path: Path, said: str) -> None:
+    given = {"redis_url": f"rediss://{said}"}
+    found = spec(tmp_path, {"model_list": [model()], "router_settings": given})
+    assert found["config"]["merge"] == {"router_settings": given}
+    assert "redis" not in found
 
 
 def test_a_redis_server_that_is_not_known_is_passed_on(tmp_path: Path) -> None:
@@ -828,6 +867,24 @@ def test_a_config_map_is_imported_with_the_lines_of_its_file(tmp_path: Path) -> 
     found = yaml.safe_load(result.stdout)
     assert found["metadata"] == {"name": "llm", "namespace": "team"}
     assert f"{file}, line 8: " in result.stderr
+
+
+def test_the_patch_of_a_gateway_has_the_lines_of_its_file(tmp_path: Path) -> None:
+    """Also in a list, which is how kubectl prints several objects."""
+    file = tmp_path / "all.yaml"
+    file.write_text(
+        "apiVersion: v1\nkind: List\nitems:\n"
+        "  - apiVersion: runtime.agentic-layer.ai/v1alpha1\n    kind: AiGateway\n    metadata:\n"
+        "      name: agents\n"
+        "      annotations: {ai-gateway-litellm.agentic-layer.ai/config-patch: patch}\n"
+        "    spec: {aiModels: [{provider: openai, name: gpt-4o}]}\n"
+        "  - apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: patch}\n"
+        "    data:\n      patch.yaml: |\n        litellm_settings:\n"
+        "          drop_params: true\n          drop_params: false\n"
+    )
+    result = run(file)
+    assert result.exit_code == 1
+    assert f"{file}, line 17: " in result.stderr
 
 
 def test_standard_input_is_imported() -> None:

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from function import merging, shapes
 from function.call import Manifest
-from function.imports.objects import Objects, place_of
-from function.imports.source import Environment, Origin, Place, Source, variables
+from function.imports.objects import Objects, place_of, text_line, whole
+from function.imports.source import OTEL_ENDPOINTS, Environment, Origin, Source, place_in, variables
 from function.offline import documents
 from function.offline.lines import Lines
 from function.offline.manifests import Found
@@ -22,7 +22,6 @@ _SECRET: Final = "api-key-secrets"  # noqa: S105  # A Secret's name.
 """The Secret that the operators read keys from."""
 _PORT: Final = 80
 _SECONDS: Final = 600
-_OTEL: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_ENDPOINT")
 _OWN_API: Final = frozenset({"type", "port", "aiModels"})
 
 
@@ -74,15 +73,14 @@ def _empty(found: Found, kind: str, config: dict[str, Any]) -> Source:
         Objects.name(found),
         Objects.namespace(found),
         config,
-        Origin(lambda _: place_of(found)("spec")),
+        Origin(whole(found, "spec")),
         Environment(secret=_SECRET),
     )
 
 
 def _add(source: Source, found: Found, i: int, name: str, params: Manifest) -> None:
     source.config["model_list"].append({"model_name": name, "litellm_params": params})
-    place = place_of(found)
-    source.origin.parts[f"model_list[{i}]"] = (lambda _: place(f"spec.aiModels[{i}]")), ""
+    source.origin.parts[f"model_list[{i}]"] = whole(found, f"spec.aiModels[{i}]"), ""
 
 
 def _source(gateway: Found, objects: Objects, problems: list[Problem]) -> Source:
@@ -105,7 +103,7 @@ def _source(gateway: Found, objects: Objects, problems: list[Problem]) -> Source
         key = f"os.environ/{provider.upper()}_API_KEY"
         _add(source, gateway, i, name, {"model": f"{provider}/{name}", "api_key": key})
     callbacks = ["prometheus"]
-    if any(env.text(variable) for variable in _OTEL):
+    if any(env.text(variable) for variable in OTEL_ENDPOINTS):
         callbacks.append("otel")
     source.config["litellm_settings"] = {"request_timeout": _SECONDS, "callbacks": callbacks}
     if guards := list(_guardrails(source, gateway, objects)):
@@ -133,18 +131,13 @@ def _apply_patch(source: Source, gateway: Found, objects: Objects, problems: lis
         )
         return
     text = shapes.text_at(patch.manifest, "data", _PATCH_KEY)
-    # A block of text begins on the line after its key.
-    line = patch.lines.of(f"data.{_PATCH_KEY}") + 1
+    line = text_line(patch, f"data.{_PATCH_KEY}")
     for document in documents.read(text.encode()):
         problems += [Problem(p.message, patch.source, line + p.line - 1) for p in document.problems]
         if isinstance(document.value, dict):
             source.config = merging.merge(source.config, document.value)
-            place = _place_in(patch.source, Lines(text, line))
+            place = place_in(patch.source, Lines(text, line))
             source.origin.parts |= {section: (place, section) for section in document.value}
-
-
-def _place_in(source: str, lines: Lines) -> Place:
-    return lambda path: (source, lines.of(path))
 
 
 def _guardrails(source: Source, gateway: Found, objects: Objects) -> Iterator[Manifest]:

@@ -7,8 +7,17 @@ from typing import Any, Final
 from function import shapes
 from function.call import Manifest
 from function.gateways.base import SecretKey
-from function.imports.objects import place_of
-from function.imports.source import Environment, Origin, Place, Source, Value, variables
+from function.imports.objects import place_of, text_line
+from function.imports.source import (
+    Environment,
+    Origin,
+    Place,
+    Source,
+    Value,
+    place_in,
+    set_field,
+    variables,
+)
 from function.offline import documents
 from function.offline.lines import Lines
 from function.offline.manifests import Found
@@ -122,10 +131,9 @@ def released(found: Found, problems: list[Problem]) -> Iterator[Source]:
         for key in keys:
             value, place = holder.get(key), place_of(found, f"{path}.{key}")
             if isinstance(value, str):
-                # A block of text begins on the line after its key.
-                lines = Lines(value, place("")[1] + 1)
+                lines = Lines(value, text_line(found, f"{path}.{key}"))
                 text = next(iter(documents.read(value.encode())), None)
-                value, place = text and text.value, _within(found.source, lines)
+                value, place = text and text.value, place_in(found.source, lines)
             if not isinstance(value, dict) or (values := values_of(value)) is None:
                 continue
             for source in read(*values, place, problems):
@@ -138,10 +146,6 @@ def released(found: Found, problems: list[Problem]) -> Iterator[Source]:
                         )
                 yield source
             break
-
-
-def _within(source: str, lines: Lines) -> Place:
-    return lambda path: (source, lines.of(path))
 
 
 class _Chart:
@@ -191,11 +195,7 @@ class _Chart:
         return self._left.pop(key, None) or None
 
     def _set(self, path: str, value: object) -> None:
-        *above, last = path.split(".")
-        inner = self._spec
-        for step in above:
-            inner = inner.setdefault(step, {})
-        inner[last] = value
+        set_field(self._spec, path, value)
 
     def _environment(self, fullname: str) -> None:
         env: Environment = self._source.environment

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from function import shapes
 from function.api import literals
+from function.api.fields import MAX_CALL_SECONDS
 from function.api.models import check_url
 from function.call import Manifest
 from function.errors import NotImported
@@ -39,7 +40,6 @@ which no ModelRouter has."""
 _LIMITS: Final = {"rpm": "rpm", "tpm": "tpm", "max_parallel_requests": "maxParallelRequests"}
 _MOST_KEYS: Final = 16
 _MOST_OF_A_LIMIT: Final = 2147483647
-_MOST_SECONDS: Final = 3600
 _MOST_RETRIES: Final = 10
 _MOST_WEIGHT: Final = 1_000_000
 _OF_AN_ENTRY: Final = frozenset({"model_name", "litellm_params", "model_info"})
@@ -334,10 +334,10 @@ def _limits(draft: Draft, entry: Deployed, params: dict[str, Any], where: str) -
 
 def seconds(draft: Draft, wanted: float, path: str) -> int:
     """A timeout in whole seconds that a ModelRouter takes."""
-    taken = min(max(math.ceil(wanted), 1), _MOST_SECONDS)
+    taken = min(max(math.ceil(wanted), 1), MAX_CALL_SECONDS)
     if taken != wanted:
         draft.told(
-            path, f"{path} is {taken}: a timeout is a whole number from 1 to {_MOST_SECONDS}"
+            path, f"{path} is {taken}: a timeout is a whole number from 1 to {MAX_CALL_SECONDS}"
         )
     return taken
 
@@ -386,7 +386,7 @@ def _credentials(draft: Draft, entry: Deployed, params: dict[str, Any], where: s
         elif variable in stated:
             # An entry has one Secret: what is in another one comes by a variable of its own.
             name = credentials.private_name(variable, key)
-            draft.env[name] = draft.of_secret(key)
+            draft.env[name] = credentials.optional_key(key)
             params[stated[variable][0]] = variables.reference(name)
         else:
             draft.told(

@@ -11,16 +11,20 @@ from function.api import literals
 from function.call import Manifest
 from function.errors import NotImported
 from function.gateways.base import SecretKey
-from function.gateways.litellm import items, providers, variables
+from function.gateways.litellm import credentials, items, providers, variables
 from function.imports.secrets import Secrets
-from function.imports.source import Note, Source, Value
+from function.imports.source import Note, Source, Value, set_field
 from function.offline.problems import Problem
 from function.text import shorten
 
 _VARIABLE: Final = re.compile(r"([-_a-zA-Z]|\.[-_a-zA-Z0-9])[-._a-zA-Z0-9]*")
-_SETTINGS: Final = "__settings"
+_SETTINGS: Final = "__SETTINGS"
 """What the name of a variable ends with that a setting refers to, where LiteLLM would read it by
-its own name for a provider."""
+its own name for a provider.
+
+In the names that the function makes up (`credentials.private_name`), a Secret's name stands there,
+which has no capitals.
+"""
 _MOST_LITERALS: Final = 256
 
 
@@ -57,11 +61,7 @@ class Draft:
 
     def set(self, path: str, value: object) -> None:
         """Sets a field of the spec, such as `routing.retries`."""
-        *above, last = path.split(".")
-        inner = self.spec
-        for step in above:
-            inner = inner.setdefault(step, {})
-        inner[last] = value
+        set_field(self.spec, path, value)
 
     # -- Variables
 
@@ -75,6 +75,16 @@ class Draft:
         if secret := self.source.environment.secret:
             return SecretKey(secret, variable)
         return self.secrets.want(variable)
+
+    def key_for(self, stem: str, value: str) -> SecretKey:
+        """The key of a Secret that holds a credential, which is written or in a variable.
+
+        Args:
+            stem: what the key is named after if it is written.
+            value: the credential, or a reference to the variable.
+        """
+        name = variables.referred(value)
+        return self.secrets.put(stem, value) if name is None else self.key_of(name)
 
     def resolved(self, value: object) -> object:
         """A value, or the text of the variable that it refers to, if that is known."""
@@ -102,22 +112,14 @@ class Draft:
             return value.other
         if value.text is not None and not literals.of_variable(variable, value.text):
             return {"value": value.text}
-        return self.of_secret(self.key_of(variable))
+        return credentials.optional_key(self.key_of(variable))
 
     def held(self, name: str, value: str) -> str:
         """The reference to a variable of the container that holds a credential of the input."""
-        variable = self.secrets.put(name, value).key
-        if not _VARIABLE.fullmatch(variable):
-            variable = f"_{variable}"
-        variable += _SETTINGS
-        self.env[variable] = self.of_secret(self.secrets.put(name, value))
+        key = self.secrets.put(name, value)
+        variable = f"{key.key}{_SETTINGS}"
+        self.env[variable] = credentials.optional_key(key)
         return variables.reference(variable)
-
-    @staticmethod
-    def of_secret(key: SecretKey) -> Manifest:
-        """A variable that holds a key of a Secret, if the key exists."""
-        ref = {"name": key.secret, "key": key.key, "optional": True}
-        return {"valueFrom": {"secretKeyRef": ref}}
 
     @staticmethod
     def as_text(value: object) -> str:

@@ -123,7 +123,9 @@ def _targets(draft: Draft, at: str, model: str, chain: Sequence[str], offers: Of
             )
         elif len(targets) == _MOST_TARGETS:
             draft.lost(
-                at, f"{shown(to)} as a fallback of {shown(model)} is left out: there may be 8"
+                at,
+                f"{shown(to)} as a fallback of {shown(model)} is left out: there may be "
+                f"{_MOST_TARGETS}",
             )
         else:
             targets.append(to)

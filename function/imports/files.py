@@ -14,8 +14,8 @@ from function.call import Manifest
 from function.gateways.base import SecretKey
 from function.gateways.litellm import known_keys
 from function.imports import ai_gateway, chart, home_operations, palena
-from function.imports.objects import Objects
-from function.imports.source import Origin, Place, Source, Value
+from function.imports.objects import Objects, text_line
+from function.imports.source import Origin, Place, Source, Value, place_in
 from function.offline import documents, manifests
 from function.offline.documents import Document
 from function.offline.lines import Lines
@@ -105,7 +105,7 @@ class _Files:
             yield document
 
     def _take(self, document: Document, source: str, path: Path) -> None:
-        value, place = document.value, _place_in(source, document.lines)
+        value, place = document.value, place_in(source, document.lines)
         if not isinstance(value, dict):
             self._problems.append(Problem(f"not an object: give {_KINDS}", *place("")))
         elif isinstance(value.get("kind"), str):
@@ -145,7 +145,7 @@ class _Files:
             if (data := self._data(file, str(file))) is None:
                 break
             for document in self._documents(data, str(file)):
-                there = _place_in(str(file), document.lines)
+                there = place_in(str(file), document.lines)
                 if isinstance(document.value, dict):
                     _merge(merged, document.value, there, origin)
                     below = posixpath.dirname(local)
@@ -214,10 +214,6 @@ def _is_config(value: Manifest) -> bool:
     return bool(value.keys() & set(known_keys.known("config")))
 
 
-def _place_in(source: str, lines: Lines) -> Place:
-    return lambda path: (source, lines.of(path))
-
-
 def _no_include(local: str, path: Path, count: int) -> str:
     """Why a file is not included; empty if it is."""
     if path == manifests.STDIN:
@@ -261,9 +257,7 @@ def _configs(found: Found) -> dict[str, tuple[Manifest, Lines]]:
             continue
         for document in documents.read(text.encode()):
             if isinstance(document.value, dict) and _is_config(document.value):
-                path = f"{found.path}.data.{key}" if found.path else f"data.{key}"
-                # A block of text begins on the line after its key.
-                configs[key] = document.value, Lines(text, found.lines.of(path) + 1)
+                configs[key] = document.value, Lines(text, text_line(found, f"data.{key}"))
     return configs
 
 
@@ -271,7 +265,7 @@ def _of_config_map(found: Found, configs: dict[str, tuple[Manifest, Lines]]) -> 
     metadata = shapes.object_at(found.manifest, "metadata")
     own = shapes.text_at(metadata, "name")
     for key, (config, lines) in configs.items():
-        origin = Origin(_place_in(found.source, lines))
+        origin = Origin(place_in(found.source, lines))
         source = Source(
             f"{key} of ConfigMap '{shorten(own)}'",
             own.removesuffix("-config"),

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from function import shapes
 from function.api.guardrails import Generic, Guardrail
@@ -24,7 +24,7 @@ POLICIES: Final = ("policies", "policy_attachments")
 _MODES: Final = {"pre_call": "PreCall", "during_call": "DuringCall", "post_call": "PostCall"}
 _ACTIONS: Final = {"MASK": "Mask", "BLOCK": "Block"}
 _CODE: Final = re.compile(r"\w+\.[\w.]+")
-_GENERIC: Final = frozenset(Generic.model_fields["type"].annotation.__args__)  # type: ignore[union-attr]
+_GENERIC: Final = frozenset(get_args(Generic.model_fields["type"].annotation))
 _MOST: Final = 32
 _MOST_SECONDS: Final = 60
 _MODERATION_KEY: Final = "OPENAI_API_KEY"
@@ -120,8 +120,7 @@ def _pass_on(draft: Draft, given: object, reason: str) -> None:
 
 def _keys_of(draft: Draft) -> _Key:
     def key(value: object, stem: str) -> SecretKey:
-        name = stem if value is None else variables.referred(str(value))
-        return draft.secrets.put(stem, str(value)) if name is None else draft.key_of(name)
+        return draft.key_of(stem) if value is None else draft.key_for(stem, str(value))
 
     return key
 
@@ -356,8 +355,7 @@ def _bedrock(draft: Draft, name: str, left: dict[str, Any], key: _Key) -> Manife
 def _generic(draft: Draft, kind: str, name: str, left: dict[str, Any], key: _Key) -> Manifest:
     said: Manifest = {"type": kind, "apiBase": _text(draft, left, "api_base", name)}
     if (own := left.pop("api_key", None)) is not None:
-        stem = f"{canonical(name).replace('-', '_').upper()}_API_KEY"
-        said["apiKeySecretRef"] = as_ref(key(own, stem))
+        said["apiKeySecretRef"] = as_ref(key(own, f"{canonical(name)}_API_KEY".upper()))
     if left:
         if any(True for _ in items.references(left)):
             raise _NoFieldError(f"{shown(name)} takes a parameter from a variable")

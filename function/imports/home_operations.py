@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from function import shapes
 from function.call import Manifest
-from function.imports.objects import Objects, place_of
+from function.imports.objects import Objects, place_of, service_of, snake, whole
 from function.imports.source import Origin, Source, Value, secret_key, variables
 from function.offline.manifests import Found
 from function.offline.problems import Problem
@@ -14,8 +14,6 @@ from function.text import shorten
 
 _GROUP: Final = "litellm.home-operations.com"
 _KIND: Final = "LiteLLMProxy"
-_PORT: Final = 4000
-_UPPER: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 _SECTIONS: Final[Mapping[str, str]] = {
     "generalSettings": "general_settings",
@@ -54,7 +52,6 @@ def read(objects: Objects, problems: list[Problem]) -> Iterator[Source]:
 
 def _source(proxy: Found, objects: Objects) -> Source:
     spec = shapes.object_at(proxy.manifest, "spec")
-    place = place_of(proxy)
     config: dict[str, Any] = dict(shapes.object_at(spec, "extraConfig"))
     config |= {key: spec[field] for field, key in _SECTIONS.items() if spec.get(field)}
     callbacks = shapes.object_at(spec, "callbacks")
@@ -64,8 +61,8 @@ def _source(proxy: Found, objects: Objects) -> Source:
         config["litellm_settings"] = settings
     if callbacks.get("settings"):
         config["callback_settings"] = callbacks["settings"]
-    origin = Origin(lambda _: place("spec"))
-    origin.parts |= {key: (_at(proxy, f"spec.{f}"), "") for f, key in _SECTIONS.items()}
+    origin = Origin(whole(proxy, "spec"))
+    origin.parts |= {key: (place_of(proxy, f"spec.{f}"), "") for f, key in _SECTIONS.items()}
     title = f"{_KIND} '{shorten(Objects.name(proxy))}'"
     source = Source(title, Objects.name(proxy), Objects.namespace(proxy), config, origin)
     source.environment.known |= variables(spec.get("env"))
@@ -78,11 +75,6 @@ def _source(proxy: Found, objects: Objects) -> Source:
     if servers := adopted.servers():
         config["mcp_servers"] = servers
     return source
-
-
-def _at(found: Found, below: str) -> Any:  # noqa: ANN401  # A place.
-    place = place_of(found)
-    return lambda path: place(f"{below}.{path}" if path else below)
 
 
 def _sources(source: Source, proxy: Found, spec: Mapping[str, Any]) -> None:
@@ -128,12 +120,8 @@ def _fields(source: Source, proxy: Found, spec: Mapping[str, Any]) -> None:
 
 
 def _ways_in(source: Source, proxy: Found, spec: Mapping[str, Any]) -> None:
-    service = shapes.object_at(spec, "service")
-    said = {"type": service["type"]} if service.get("type") else {}
-    if service.get("port", _PORT) != _PORT:
-        said["port"] = service["port"]
-    if said:
-        source.spec["service"] = said
+    if service := service_of(spec):
+        source.spec["service"] = service
     if route := shapes.object_at(spec, "route"):
         fields = ("parentRefs", "hostnames")
         source.spec["httpRoute"] = {key: route[key] for key in fields if route.get(key)}
@@ -161,14 +149,14 @@ class _Adopted:
             said = dict(shapes.as_object(params.pop("additional", None)))
             for key in ("apiKey", "apiBase"):
                 self._secret(said, params, key, model)
-            said |= {_snake(key): value for key, value in params.items()}
+            said |= {snake(key): value for key, value in params.items()}
             entry: Manifest = {"model_name": spec.get("modelName"), "litellm_params": said}
             info = dict(shapes.object_at(spec, "info"))
             extra = dict(shapes.as_object(info.pop("extra", None)))
-            extra |= {_snake(key): value for key, value in info.items()}
+            extra |= {snake(key): value for key, value in info.items()}
             if extra:
                 entry["model_info"] = extra
-            self._source.origin.parts[f"model_list[{i}]"] = _whole(model), ""
+            self._source.origin.parts[f"model_list[{i}]"] = whole(model, "spec"), ""
             found.append(entry)
         return found
 
@@ -182,11 +170,11 @@ class _Adopted:
                 self._secret(said, spec, key, guardrail)
             for key in ("guardrail", "mode", "defaultOn"):
                 if spec.get(key) is not None:
-                    said[_snake(key)] = spec[key]
+                    said[snake(key)] = spec[key]
             entry: Manifest = {"guardrail_name": spec.get("guardrailName"), "litellm_params": said}
             if spec.get("info"):
                 entry["guardrail_info"] = spec["info"]
-            self._source.origin.parts[f"guardrails[{i}]"] = _whole(guardrail), ""
+            self._source.origin.parts[f"guardrails[{i}]"] = whole(guardrail, "spec"), ""
             found.append(entry)
         return found
 
@@ -206,11 +194,11 @@ class _Adopted:
             said = dict(shapes.as_object(spec.get("params")))
             for key in ("url", "transport", "authType"):
                 if spec.get(key):
-                    said[_snake(key)] = spec[key]
+                    said[snake(key)] = spec[key]
             if ref := spec.get("authTokenRef"):
                 said["authentication_token"] = self._variable(server, "TOKEN", ref)
                 said.setdefault("auth_type", "bearer_token")
-            self._source.origin.parts[f"mcp_servers.{name}"] = _whole(server), ""
+            self._source.origin.parts[f"mcp_servers.{name}"] = whole(server, "spec"), ""
             found[name] = said
         return found
 
@@ -239,21 +227,12 @@ class _Adopted:
         """Takes a value that may be a reference to a Secret."""
         literal, ref = given.pop(key, None), given.pop(f"{key}Ref", None)
         if ref:
-            said[_snake(key)] = self._variable(owner, _snake(key).upper(), ref)
+            said[snake(key)] = self._variable(owner, snake(key).upper(), ref)
         elif literal:
-            said[_snake(key)] = literal
+            said[snake(key)] = literal
 
     def _variable(self, owner: Found, what: str, ref: object) -> str:
         name = re.sub(r"[^A-Z0-9]", "_", Objects.name(owner).upper())
         variable = f"{owner.manifest['kind'].upper()}_{name}_{what}"
         self._source.environment.known[variable] = Value(key=secret_key(shapes.as_object(ref)))
         return f"os.environ/{variable}"
-
-
-def _whole(found: Found) -> Any:  # noqa: ANN401  # A place.
-    place = place_of(found)
-    return lambda _: place("spec")
-
-
-def _snake(name: str) -> str:
-    return _UPPER.sub("_", name).lower()

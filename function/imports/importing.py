@@ -125,8 +125,12 @@ def check(imported: Imported) -> Result | Problem:
     text = written.as_yaml(imported.manifest)
     document = next(iter(documents.read(text.encode())))
     found = Found(document.value, imported.source.kind, document.lines)
-    if wrong := [*document.problems, *admission.problems(found)]:
-        return _refused(imported, str(getattr(wrong[0], "message", wrong[0])))
+    wrong = [
+        *(problem.message for problem in document.problems),
+        *(problem.message for problem in admission.problems(found)),
+    ]
+    if wrong:
+        return _refused(imported, wrong[0])
     admitted = replace(found, manifest=admission.admitted(found.manifest))
     given = Inputs(
         routers=[admitted],

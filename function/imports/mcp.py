@@ -8,7 +8,6 @@ from function.api.mcp import McpServer
 from function.api.validation import broken_rules
 from function.call import Manifest
 from function.errors import NotImported
-from function.gateways.base import SecretKey
 from function.gateways.litellm import mcp as generated
 from function.gateways.litellm import variables
 from function.imports.draft import Draft, shown
@@ -79,7 +78,7 @@ def _server(draft: Draft, path: str, name: str, server: Manifest) -> Manifest | 
         if kind not in _AUTH or not isinstance(token, str):
             _lost(draft, path, name, f"its auth_type {shown(kind)} has no field")
             return None
-        found["auth"] = {_AUTH[kind]: as_ref(_key(draft, f"{name}_TOKEN", token))}
+        found["auth"] = {_AUTH[kind]: as_ref(draft.key_for(f"{name}_TOKEN".upper(), token))}
     if headers := _headers(draft, name, left.pop("static_headers", None)):
         found["headers"] = headers
     return _with_rest(draft, path, found, left)
@@ -90,7 +89,7 @@ def _headers(draft: Draft, name: str, given: object) -> list[Manifest]:
     for header, value in shapes.as_object(given).items():
         text = str(value)
         if literals.REFERENCE in text or literals.of_variable(header, text):
-            ref = as_ref(_key(draft, f"{name}_{header}", text))
+            ref = as_ref(draft.key_for(f"{name}_{header}".upper(), text))
             headers.append({"name": header, "valueSecretRef": ref})
         else:
             headers.append({"name": header, "value": text})
@@ -114,10 +113,3 @@ def _with_rest(draft: Draft, path: str, found: Manifest, left: dict[str, Any]) -
 def _lost(draft: Draft, path: str, name: str, reason: str) -> None:
     """Notes that a server is left out."""
     draft.lost(path, f"MCP server {shown(name)} is left out: {reason}")
-
-
-def _key(draft: Draft, stem: str, text: str) -> SecretKey:
-    referred = variables.referred(text)
-    if referred is not None:
-        return draft.key_of(referred)
-    return draft.secrets.put(stem.upper().replace("-", "_"), text)

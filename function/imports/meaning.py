@@ -24,7 +24,7 @@ from function.gateways.litellm.items import REFERENCE
 from function.gateways.litellm.providers import Provider
 from function.imports import called, deployments, fallbacks, guardrails, mcp
 from function.imports.router import Imported
-from function.imports.settings import GENERAL, LITELLM, ROUTER
+from function.imports.settings import CALLBACKS, GENERAL, LITELLM, ROUTER
 from function.text import shorten
 
 
@@ -415,8 +415,7 @@ _ASIDE: Final[Mapping[str, frozenset[str]]] = {
     LITELLM: frozenset(
         {
             *(*fallbacks.SETTINGS, fallbacks.DEFAULTS, "request_timeout", "num_retries"),
-            *("allowed_fails", "cache", "cache_params", "cooldown_time", "callbacks"),
-            *("success_callback", "failure_callback"),
+            *("allowed_fails", "cache", "cache_params", "cooldown_time", *CALLBACKS),
         }
     ),
     GENERAL: frozenset({"master_key"}),
@@ -424,7 +423,6 @@ _ASIDE: Final[Mapping[str, frozenset[str]]] = {
 """Settings that are compared by what they come to."""
 
 
-_CALLBACKS: Final = ("callbacks", "success_callback", "failure_callback")
 _OF_FIELDS: Final = ("prometheus", "otel", "opentelemetry")
 """Callbacks that have fields of their own."""
 _SECTIONS_ASIDE: Final = frozenset(
@@ -455,7 +453,7 @@ def _settings(config: Manifest, env: Variables, aside: frozenset[str]) -> dict[s
 def _callbacks(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The callbacks that no field stands for."""
     found: dict[str, Any] = {}
-    for setting in _CALLBACKS:
+    for setting in CALLBACKS:
         given_ = settings.get(setting)
         for name in [given_] if isinstance(given_, str) else shapes.as_list(given_):
             if isinstance(name, str) and name not in _OF_FIELDS and "." not in name:

@@ -1,10 +1,16 @@
 """The objects of Kubernetes that are imported together."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from function import shapes
+from function.call import Manifest
 from function.imports.source import Place
 from function.offline.manifests import Found
+
+_PORT: Final = 4000
+_UPPER: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Objects:
@@ -47,3 +53,28 @@ def place_of(found: Found, below: str = "") -> Place:
         return found.source, found.lines.of(f"{prefix}.{path}" if prefix else path)
 
     return place
+
+
+def whole(found: Found, path: str) -> Place:
+    """The place of a field of an object, whatever is asked for within it."""
+    place = place_of(found)
+    return lambda _: place(path)
+
+
+def text_line(found: Found, path: str) -> int:
+    """The line on which a block of text begins that is a field: the one after its key."""
+    return place_of(found)(path)[1] + 1
+
+
+def snake(name: str) -> str:
+    """A field's name as LiteLLM writes it."""
+    return _UPPER.sub("_", name).lower()
+
+
+def service_of(spec: Mapping[str, Any]) -> Manifest:
+    """What an operator's object says of the Service, where it is not the default."""
+    service = shapes.object_at(spec, "service")
+    said: Manifest = {"type": service["type"]} if service.get("type") else {}
+    if service.get("port", _PORT) != _PORT:
+        said["port"] = service["port"]
+    return said

@@ -7,16 +7,14 @@ from typing import Any, Final
 from function import shapes
 from function.call import Manifest
 from function.gateways.base import SecretKey
-from function.imports.objects import Objects, place_of
-from function.imports.source import Origin, Source, Value, secret_key, variables
+from function.imports.objects import Objects, place_of, service_of, snake, whole
+from function.imports.source import Origin, Place, Source, Value, secret_key, variables
 from function.offline.manifests import Found
 from function.offline.problems import Problem
 from function.text import shorten
 
 _GROUP: Final = "litellm.palena.ai"
 _KIND: Final = "LiteLLMInstance"
-_PORT: Final = 4000
-_UPPER: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _MASTER_KEY: Final = "LITELLM_MASTER_KEY"
 _REDIS_PASSWORD: Final = "REDIS_PASSWORD"  # noqa: S105  # A variable's name.
 _REDIS_URL: Final = "REDIS_URL"
@@ -69,7 +67,7 @@ class _Instance:
             Objects.name(instance),
             Objects.namespace(instance),
             self._config,
-            Origin(lambda _: self._place("")),
+            Origin(whole(instance, "spec")),
         )
 
     def source(self) -> Source:
@@ -97,11 +95,11 @@ class _Instance:
             if shapes.text_at(spec, "instanceRef", "name") != self._source.name:
                 continue
             place = place_of(model, "spec")
-            self._source.origin.parts[f"model_list[{len(found)}]"] = _constant(place), ""
+            self._source.origin.parts[f"model_list[{len(found)}]"] = whole(model, "spec"), ""
             params = dict(shapes.object_at(spec, "litellmParams"))
             ref = params.pop("apiKeySecretRef", None)
             shared = params.pop("credentialRef", None)
-            said = {_snake(key): value for key, value in params.items()}
+            said = {snake(key): value for key, value in params.items()}
             if shared:
                 said.pop("api_base", None)
                 said |= self._credential(shapes.text_at(shared, "name"), place)
@@ -115,11 +113,11 @@ class _Instance:
             if check.get("disableBackgroundHealthCheck"):
                 info["disableBackgroundHealthCheck"] = True
             if info:
-                entry["model_info"] = {_snake(key): value for key, value in info.items()}
+                entry["model_info"] = {snake(key): value for key, value in info.items()}
             found.append(entry)
         return found
 
-    def _credential(self, name: str, place: Any) -> Manifest:  # noqa: ANN401  # A place.
+    def _credential(self, name: str, place: Place) -> Manifest:
         """The parameters of a LiteLLMCredential."""
         found = self._objects.named(
             _GROUP, "LiteLLMCredential", Objects.namespace(self._instance), name
@@ -131,13 +129,13 @@ class _Instance:
             )
             return {}
         spec = shapes.object_at(found.manifest, "spec")
-        said = {_snake(k): v for k, v in shapes.object_at(spec, "credentialValues").items()}
+        said = {snake(k): v for k, v in shapes.object_at(spec, "credentialValues").items()}
         for key in ("apiKeySecretRef", "secretRef"):
             if ref := spec.get(key):
                 said["api_key"] = self._variable(f"CREDENTIAL_{name}", ref)
         for key in ("apiBase", "apiVersion"):
             if spec.get(key):
-                said[_snake(key)] = spec[key]
+                said[snake(key)] = spec[key]
         return said
 
     def _variable(self, stem: str, ref: object) -> str:
@@ -148,13 +146,13 @@ class _Instance:
     def _settings(self) -> None:
         spec, config = self._spec, self._config
         if router := shapes.object_at(spec, "routerSettings"):
-            config["router_settings"] = {_snake(k): v for k, v in router.items()}
+            config["router_settings"] = {snake(k): v for k, v in router.items()}
         general = dict(shapes.object_at(spec, "generalSettings"))
         # LiteLLM has neither.
         for key in ("masterKeyRequired", "allowUserAuth"):
             general.pop(key, None)
         if general:
-            config["general_settings"] = {_snake(k): v for k, v in general.items()}
+            config["general_settings"] = {snake(k): v for k, v in general.items()}
         given = shapes.object_at(spec, "fallbacks")
         for field, setting in (
             ("modelFallbacks", "fallbacks"),
@@ -241,7 +239,7 @@ class _Instance:
                 params["password"] = f"os.environ/{variable}"
         for key in ("ttl", "namespace", "supportedCallTypes"):
             if caching.get(key):
-                params[_snake(key)] = caching[key]
+                params[snake(key)] = caching[key]
         if caching.get("mode") == "default_off":
             params["mode"] = "default_off"
         settings = self._config.setdefault("litellm_settings", {})
@@ -289,12 +287,8 @@ class _Instance:
 
     def _ways_in(self) -> None:
         spec, fields = self._spec, self._source.spec
-        service = shapes.object_at(spec, "service")
-        said = {"type": service["type"]} if service.get("type") else {}
-        if service.get("port", _PORT) != _PORT:
-            said["port"] = service["port"]
-        if said:
-            fields["service"] = said
+        if service := service_of(spec):
+            fields["service"] = service
         ingress = shapes.object_at(spec, "ingress")
         if ingress.get("enabled"):
             own: Manifest = {"hosts": [ingress.get("host")]}
@@ -313,11 +307,3 @@ class _Instance:
                 fields["httpRoute"]["hostnames"] = [route["host"]]
             if route.get("annotations"):
                 fields["httpRoute"]["annotations"] = route["annotations"]
-
-
-def _constant(place: Any) -> Any:  # noqa: ANN401  # A place.
-    return lambda _: place("")
-
-
-def _snake(name: str) -> str:
-    return _UPPER.sub("_", name).lower()

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from function import names
+from function.api.fields import MAX_CALL_SECONDS
+from function.api.routing import DEFAULT_RETRIES, DEFAULT_TIMEOUT_SECONDS
 from function.call import Manifest
 from function.gateways.litellm import items, providers, variables
 from function.gateways.litellm.items import MODEL_LIST
@@ -19,9 +21,6 @@ _HANDLED: Final = (
     *(MODEL_LIST, "credential_list", "environment_variables", ROUTER, LITELLM, GENERAL),
     *("include", mcp.SECTION, guardrails.SECTION),
 )
-_MAX_CALL: Final = 3600
-_DEFAULT_SECONDS: Final = 600
-_DEFAULT_RETRIES: Final = 2
 _FIELDS: Final = (
     *("type", "port", "aiModels", "credentials", "auth", "guardrails", "mcpServers", "routing"),
     *("redis", "cache"),
@@ -156,10 +155,10 @@ def _sections(draft: Draft, config: Manifest) -> None:
 def _check_duration(draft: Draft) -> None:
     """Shortens timeouts with which a call could take longer than an hour."""
     routing = draft.spec.get("routing", {})
-    seconds = routing.get("timeoutSeconds", _DEFAULT_SECONDS)
-    retries = routing.get("retries", _DEFAULT_RETRIES)
-    if seconds * (retries + 1) > _MAX_CALL:
-        seconds = _MAX_CALL // (retries + 1)
+    seconds = routing.get("timeoutSeconds", DEFAULT_TIMEOUT_SECONDS)
+    retries = routing.get("retries", DEFAULT_RETRIES)
+    if seconds * (retries + 1) > MAX_CALL_SECONDS:
+        seconds = MAX_CALL_SECONDS // (retries + 1)
         draft.set("routing.timeoutSeconds", seconds)
         draft.told(
             ROUTER,
@@ -168,8 +167,8 @@ def _check_duration(draft: Draft) -> None:
     for model in draft.spec["aiModels"]:
         own = model.get("timeoutSeconds", seconds)
         again = model.get("maxRetries", retries)
-        if own * (again + 1) > _MAX_CALL:
-            model["timeoutSeconds"] = _MAX_CALL // (again + 1)
+        if own * (again + 1) > MAX_CALL_SECONDS:
+            model["timeoutSeconds"] = MAX_CALL_SECONDS // (again + 1)
             draft.told(
                 MODEL_LIST,
                 f"timeoutSeconds of {shown(model.get('alias', model['name']))} is "

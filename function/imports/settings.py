@@ -1,29 +1,25 @@
 """LiteLLM's settings, as fields or in `config.merge`, and those that no router can have."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from typing import Any, Final, get_args
+from urllib.parse import unquote, urlsplit
 
 from function import shapes
-from function.api.routing import SIMPLE_SHUFFLE
+from function.api.routing import SIMPLE_SHUFFLE, Strategy
 from function.call import Manifest
 from function.errors import NotImported
-from function.gateways.base import SecretKey
 from function.gateways.litellm import known_keys, variables
 from function.imports import fallbacks
 from function.imports.deployments import number, retries, seconds
 from function.imports.draft import Draft, shown
-from function.imports.source import as_ref
+from function.imports.source import OTEL_ENDPOINTS, as_ref
 
 ROUTER: Final = "router_settings"
 LITELLM: Final = "litellm_settings"
 GENERAL: Final = "general_settings"
 
-_STRATEGIES: Final = (
-    *("simple-shuffle", "least-busy", "latency-based-routing", "cost-based-routing"),
-    *("usage-based-routing", "usage-based-routing-v2"),
-)
+_STRATEGIES: Final[tuple[str, ...]] = get_args(Strategy)
 _DATABASE: Final = (
     "it needs a database, which this gateway does not have: keep the LiteLLM that has one for it"
 )
@@ -108,10 +104,9 @@ CLOSED_SECTIONS: Final[Mapping[str, str]] = {
 }
 """Sections that are not carried over, each with the reason."""
 
-_CALLBACKS: Final = ("callbacks", "success_callback", "failure_callback")
+CALLBACKS: Final = ("callbacks", "success_callback", "failure_callback")
 _METRICS: Final = "prometheus"
 _TRACES: Final = ("otel", "opentelemetry")
-_OTEL_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_ENDPOINT")
 _OTEL_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER")
 _REDIS_SECONDS: Final = 60
 _LOCAL_SECONDS: Final = 600
@@ -176,7 +171,9 @@ class Settings:
             self.first((ROUTER, setting), (LITELLM, setting))
         return strategy in (None, SIMPLE_SHUFFLE)
 
-    def _number(self, field: str, fit: Any, *places: tuple[str, str]) -> None:  # noqa: ANN401
+    def _number(
+        self, field: str, fit: Callable[[Draft, float, str], int], *places: tuple[str, str]
+    ) -> None:
         path, given = self.first(*places)
         wanted = number(self._draft, given, path)
         if wanted is not None:
@@ -256,7 +253,9 @@ class Settings:
             return None
         server, password = found
         if (given_password := given.get("password")) is not None or password:
-            server["passwordSecretRef"] = as_ref(self._secret(given_password, password))
+            held = password if given_password is None else str(given_password)
+            ref = as_ref(draft.key_for(variables.REDIS_PASSWORD, held))
+            server["passwordSecretRef"] = ref
         for key in router:
             del self._left[ROUTER][f"redis_{key}"]
         if kind == "redis":
@@ -276,14 +275,6 @@ class Settings:
             for given in (one, other)
         ]
         return resolved[0] == resolved[1]
-
-    def _secret(self, given: object, literal: str) -> SecretKey:
-        name = variables.referred(given) if isinstance(given, str) else None
-        if name is not None:
-            return self._draft.key_of(name)
-        return self._draft.secrets.put(
-            variables.REDIS_PASSWORD, literal if given is None else str(given)
-        )
 
     def master_key(self) -> None:
         """Writes where the master key is."""
@@ -311,8 +302,11 @@ class Settings:
                 "clients have, name its Secret in auth.masterKeySecretRef",
             )
         else:
-            stem = variables.MASTER_KEY if name is None else name
-            held = draft.secrets.put(stem, str(key)) if name is None else draft.key_of(name)
+            held = (
+                draft.secrets.put(variables.MASTER_KEY, str(key))
+                if name is None
+                else draft.key_of(name)
+            )
             draft.set("auth.masterKeySecretRef", as_ref(held))
 
     def telemetry(self) -> None:
@@ -321,7 +315,7 @@ class Settings:
         if self.peek(LITELLM, "json_logs") is True:
             self.take(LITELLM, "json_logs")
             draft.set("logging.format", "JSON")
-        for setting in _CALLBACKS:
+        for setting in CALLBACKS:
             path, given = self.take(LITELLM, setting)
             names = [given] if isinstance(given, str) else given or []
             if not isinstance(names, list):
@@ -359,12 +353,12 @@ class Settings:
 
     def _traces(self, path: str) -> None:
         draft, env = self._draft, self._draft.source.environment
-        endpoint = next((text for v in _OTEL_ENDPOINTS if (text := env.text(v))), None)
+        endpoint = next((text for v in OTEL_ENDPOINTS if (text := env.text(v))), None)
         if endpoint is None:
             draft.lost(
                 path,
                 "traces are left out, since the collector is not known: set tracing.endpoint, or "
-                f"give a file with {_OTEL_ENDPOINTS[0]}=… too",
+                f"give a file with {OTEL_ENDPOINTS[0]}=… too",
             )
             return
         tracing: Manifest = {"endpoint": endpoint.rstrip("/").removesuffix("/v1/traces")}
@@ -404,9 +398,9 @@ def _address(given: Mapping[str, Any]) -> tuple[Manifest, str] | None:
             return None
         if parts.scheme not in ("redis", "rediss") or parts.path.strip("/") not in ("", "0"):
             return None
-        if parts.username not in (None, "", "default"):
+        if parts.username not in (None, "", "default") or parts.query:
             return None
-        tls, password = parts.scheme == "rediss", parts.password or ""
+        tls, password = parts.scheme == "rediss", unquote(parts.password or "")
     if not isinstance(host, str) or not host or variables.referred(host) is not None:
         return None
     server: Manifest = {"host": host}

@@ -2,15 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from function.api.secret_refs import SecretKeyRef
 from function.call import Manifest
 from function.gateways.base import SecretKey
+from function.offline.lines import Lines
 from function.offline.problems import Problem
+
+OTEL_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_ENDPOINT")
+"""The variables from which LiteLLM takes the collector of traces: the first that is set."""
 
 Place = Callable[[str], tuple[str, int]]
 """The file and the line of a field, by its path."""
+
+
+def place_in(source: str, lines: Lines) -> Place:
+    """The places of the fields of a document.
+
+    Args:
+        source: its file, as it is named in messages.
+        lines: its lines.
+    """
+    return lambda path: (source, lines.of(path))
 
 
 @dataclass
@@ -97,7 +111,6 @@ class Source:
         origin: where the fields of the configuration stand.
         environment: its environment.
         spec: fields of the ModelRouter that are given as they are.
-        master_key: where its master key is, if the environment says so.
         notes: what its reader could not carry over.
     """
 
@@ -117,6 +130,14 @@ class Source:
     def told(self, place: tuple[str, int], message: str) -> None:
         """Notes what is different, and nothing is lost."""
         self.notes.append(Note(Problem(message, *place), lost=False))
+
+
+def set_field(spec: dict[str, Any], path: str, value: object) -> None:
+    """Sets a field of a spec, such as `routing.retries`."""
+    *above, last = path.split(".")
+    for step in above:
+        spec = spec.setdefault(step, {})
+    spec[last] = value
 
 
 def variables(entries: object) -> dict[str, Value]:

@@ -83,8 +83,6 @@ def _replicas(limits: Limits, manifest: Manifest) -> Iterator[Violation]:
 
 def _resources(limits: Limits, manifest: Manifest) -> Iterator[Violation]:
     containers = pods.containers([manifest])
-    if not containers:
-        return
     for resource, most in (("cpu", limits.cpu), ("memory", limits.memory)):
         if most is None:
             continue

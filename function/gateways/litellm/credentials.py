@@ -6,9 +6,9 @@ for keys. It is in a variable whose name nothing reads, and the entries that it 
 to it in their own parameters. A missing key is then simply missing: there is nothing else for
 LiteLLM to find.
 
-Such a name is the variable's, a dot, and the Secret's; where the key in the Secret has another name
-than the variable, a `_` and the key follow. It stands for one key only: no variable of LiteLLM's
-holds a dot, and no Secret's name a `_`.
+Such a name is the variable's, `__`, and the Secret's; where the key in the Secret has another name
+than the variable, `__` and the key follow. It stands for one key only: no variable of LiteLLM's
+holds `__`, and the other two are written without it.
 
 A variable keeps LiteLLM's own name only if that cannot send it astray: if all entries of the router
 own it, or, for one that no parameter stands for, if no other entry's provider reads it on any kind
