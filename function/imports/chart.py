@@ -361,7 +361,7 @@ class _Chart:
             self._lost(
                 "db",
                 "the database is left out, and with it virtual keys, teams, budgets, and models "
-                "that were added while LiteLLM ran: this gateway has the master key alone",
+                "that were added while LiteLLM ran: give applications keys by ModelAccess",
             )
         redis = shapes.as_object(self._left.pop("redis", None))
         if redis.get("enabled"):
