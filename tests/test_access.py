@@ -767,6 +767,21 @@ def test_its_end_ends_the_answer() -> None:
     assert cluster.turn_of_router().status["access"] == {"accepted": 0, "refused": 1, "keys": []}
 
 
+def test_one_that_has_expired_is_not_accepted_although_the_router_still_lists_it() -> None:
+    """It does for as long as its spec is refused, but its pods go by the date."""
+    cluster = Cluster(expiresAt=stamp(NOW + 1000))
+    cluster.settle()
+    before = cluster.values()
+    cluster.wait(1000 - LEARNING - 1)
+    assert accepted(cluster.turn()).status == "True"
+    cluster.wait(1)
+    answer = cluster.turn()
+    assert (accepted(answer).status, accepted(answer).reason) == ("False", "Expired")
+    assert answer.unready
+    assert "url" not in answer.status
+    assert cluster.values() == before
+
+
 def test_defaults_of_the_platform_may_hold_the_grants() -> None:
     cluster = Cluster()
     del cluster.router.xr["spec"]["access"]
