@@ -375,6 +375,21 @@ def test_when_a_key_was_replaced_is_written_once() -> None:
         assert metadata["annotations"][names.ANNOTATION_REPLACED_AT] == at
 
 
+@pytest.mark.parametrize("annotation", ["x", "2199-01-01T00:00:00Z"])
+def test_an_edited_date_makes_an_old_key_hold_for_one_more_overlap_at_most(
+    annotation: str,
+) -> None:
+    cluster = rotated()
+    annotations = cluster.access.objects["Secret", "apps", KEY_1]["metadata"]["annotations"]
+    annotations[names.ANNOTATION_REPLACED_AT] = annotation
+    answer = cluster.turn()
+    assert not answer.repeatable
+    assert answer.until == cluster.access.now + 3600
+    cluster.wait(3600)
+    cluster.turn()
+    assert cluster.secrets() == {"app", KEY_2}
+
+
 def test_without_an_overlap_the_old_key_ends_at_the_switch() -> None:
     cluster = Cluster(overlapSeconds=0)
     cluster.settle()
