@@ -49,6 +49,11 @@ class Chosen:
     repeatable: bool
     until: float | None
 
+    @property
+    def handed_key(self) -> KeySecret | None:
+        """The key that applications are given; None if the router lists none yet."""
+        return None if self.handed is None else self.keys[self.handed]
+
 
 def choose(observed: Observed, known: Known, now: float) -> Chosen:
     """The keys of a ModelAccess from now on.
