@@ -561,6 +561,19 @@ def test_a_new_key_is_a_new_one_whatever_the_secret_says() -> None:
     assert cluster.values(KEY_1) != cluster.values(KEY_2)
 
 
+def test_a_new_key_is_a_new_one_although_the_old_ones_secret_is_gone() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    before = cluster.values()
+    del cluster.access.objects["Secret", "apps", KEY_1]
+    cluster.ask(keyGeneration=2)
+    cluster.turn()
+    made = cluster.values(KEY_2)
+    assert before is not None
+    assert made is not None
+    assert made["OPENAI_API_KEY"] != before["OPENAI_API_KEY"]
+
+
 def test_a_key_secret_without_a_key_is_refused() -> None:
     cluster = Cluster()
     cluster.settle()
@@ -740,6 +753,41 @@ def test_one_that_is_refused_says_why(
     assert answer.ttl_seconds == 60
     assert cluster.secrets() == {KEY_1}
     assert [result.reason for result in cluster.access.call().results] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("spec", "of_router", "reason"),
+    [
+        (
+            {"models": ["idle"]},
+            {"aiModels": [{"name": "openai/gpt-4o"}, {"name": "openai/x", "alias": "idle"}]},
+            "Waiting",
+        ),
+        (
+            {"models": ["idle"]},
+            {"aiModels": [{"name": "openai/gpt-4o"}, {"name": "x", "alias": "idle", "weight": 0}]},
+            "ModelNotOffered",
+        ),
+        (
+            {"budget": {"usd": "5", "period": "Day"}},
+            {"redis": {"host": "redis"}},
+            "Waiting",
+        ),
+        (
+            {"budget": {"usd": "5", "period": "Day"}},
+            {"redis": {"host": "redis", "enabled": False}},
+            "BudgetNeedsRedis",
+        ),
+    ],
+)
+def test_what_takes_no_part_in_the_gateway_is_not_offered(
+    spec: Manifest, of_router: Manifest, reason: str
+) -> None:
+    cluster = Cluster(**spec)
+    cluster.router.xr["spec"].update(of_router)
+    cluster.turn_of_router()
+    cluster.turn()
+    assert accepted(cluster.turn()).reason == reason
 
 
 def test_models_that_come_to_nothing_are_named() -> None:
