@@ -77,7 +77,7 @@ def intersect(one: str, other: str) -> tuple[str, ...]:
     """
     if STAR not in one or STAR not in other:
         text, pattern = (one, other) if STAR not in one else (other, one)
-        return (text,) if _takes(pattern, text) else ()
+        return (text,) if takes(pattern, text) else ()
     (begin, end), (other_begin, other_end) = one.split(STAR), other.split(STAR)
     if not (_begin_alike(begin, other_begin) and _begin_alike(end[::-1], other_end[::-1])):
         return ()
@@ -92,7 +92,7 @@ def intersect(one: str, other: str) -> tuple[str, ...]:
     return (f"{head}{STAR}{tail}", *shared)
 
 
-def _takes(pattern: str, text: str) -> bool:
+def takes(pattern: str, text: str) -> bool:
     """Whether a pattern with at most one `*` matches a text, of which the case matters."""
     begin, star, end = pattern.partition(STAR)
     if not star:

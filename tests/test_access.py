@@ -375,6 +375,21 @@ def test_when_a_key_was_replaced_is_written_once() -> None:
         assert metadata["annotations"][names.ANNOTATION_REPLACED_AT] == at
 
 
+@pytest.mark.parametrize("annotation", ["x", "2199-01-01T00:00:00Z"])
+def test_an_edited_date_makes_an_old_key_hold_for_one_more_overlap_at_most(
+    annotation: str,
+) -> None:
+    cluster = rotated()
+    annotations = cluster.access.objects["Secret", "apps", KEY_1]["metadata"]["annotations"]
+    annotations[names.ANNOTATION_REPLACED_AT] = annotation
+    answer = cluster.turn()
+    assert not answer.repeatable
+    assert answer.until == cluster.access.now + 3600
+    cluster.wait(3600)
+    cluster.turn()
+    assert cluster.secrets() == {"app", KEY_2}
+
+
 def test_without_an_overlap_the_old_key_ends_at_the_switch() -> None:
     cluster = Cluster(overlapSeconds=0)
     cluster.settle()
@@ -544,6 +559,19 @@ def test_a_new_key_is_a_new_one_whatever_the_secret_says() -> None:
     cluster.ask(keyGeneration=2)
     cluster.settle()
     assert cluster.values(KEY_1) != cluster.values(KEY_2)
+
+
+def test_a_new_key_is_a_new_one_although_the_old_ones_secret_is_gone() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    before = cluster.values()
+    del cluster.access.objects["Secret", "apps", KEY_1]
+    cluster.ask(keyGeneration=2)
+    cluster.turn()
+    made = cluster.values(KEY_2)
+    assert before is not None
+    assert made is not None
+    assert made["OPENAI_API_KEY"] != before["OPENAI_API_KEY"]
 
 
 def test_a_key_secret_without_a_key_is_refused() -> None:
@@ -727,6 +755,41 @@ def test_one_that_is_refused_says_why(
     assert [result.reason for result in cluster.access.call().results] == [reason]
 
 
+@pytest.mark.parametrize(
+    ("spec", "of_router", "reason"),
+    [
+        (
+            {"models": ["idle"]},
+            {"aiModels": [{"name": "openai/gpt-4o"}, {"name": "openai/x", "alias": "idle"}]},
+            "Waiting",
+        ),
+        (
+            {"models": ["idle"]},
+            {"aiModels": [{"name": "openai/gpt-4o"}, {"name": "x", "alias": "idle", "weight": 0}]},
+            "ModelNotOffered",
+        ),
+        (
+            {"budget": {"usd": "5", "period": "Day"}},
+            {"redis": {"host": "redis"}},
+            "Waiting",
+        ),
+        (
+            {"budget": {"usd": "5", "period": "Day"}},
+            {"redis": {"host": "redis", "enabled": False}},
+            "BudgetNeedsRedis",
+        ),
+    ],
+)
+def test_what_takes_no_part_in_the_gateway_is_not_offered(
+    spec: Manifest, of_router: Manifest, reason: str
+) -> None:
+    cluster = Cluster(**spec)
+    cluster.router.xr["spec"].update(of_router)
+    cluster.turn_of_router()
+    cluster.turn()
+    assert accepted(cluster.turn()).reason == reason
+
+
 def test_models_that_come_to_nothing_are_named() -> None:
     cluster = Cluster(models=["openai/gpt-4o", "x"])
     answer = cluster.settle()
@@ -765,6 +828,21 @@ def test_its_end_ends_the_answer() -> None:
     assert cluster.turn_of_router().until == NOW + 1000
     cluster.wait(1000 - LEARNING)
     assert cluster.turn_of_router().status["access"] == {"accepted": 0, "refused": 1, "keys": []}
+
+
+def test_one_that_has_expired_is_not_accepted_although_the_router_still_lists_it() -> None:
+    """It does for as long as its spec is refused, but its pods go by the date."""
+    cluster = Cluster(expiresAt=stamp(NOW + 1000))
+    cluster.settle()
+    before = cluster.values()
+    cluster.wait(1000 - LEARNING - 1)
+    assert accepted(cluster.turn()).status == "True"
+    cluster.wait(1)
+    answer = cluster.turn()
+    assert (accepted(answer).status, accepted(answer).reason) == ("False", "Expired")
+    assert answer.unready
+    assert "url" not in answer.status
+    assert cluster.values() == before
 
 
 def test_defaults_of_the_platform_may_hold_the_grants() -> None:

@@ -42,9 +42,11 @@ def judge(application: Application, known: Known, chosen: Chosen, now: float) ->
     verdict = _verdict(application, known, now)
     is_promised = verdict.limits is not None
     newest = chosen.keys[chosen.newest]
-    handed = None if chosen.handed is None else chosen.keys.get(chosen.handed)
+    handed = chosen.handed_key
     waits = is_promised and not known.lists(newest.hash)
-    if handed is None or not known.lists(handed.hash):
+    # The pods go by the date by themselves, also while the router still lists the key.
+    has_expired = verdict.reason == names.REASON_EXPIRED
+    if handed is None or not known.lists(handed.hash) or has_expired:
         return Accepted(
             is_accepted=False,
             is_known=False,

@@ -49,6 +49,11 @@ class Chosen:
     repeatable: bool
     until: float | None
 
+    @property
+    def handed_key(self) -> KeySecret | None:
+        """The key that applications are given; None if the router lists none yet."""
+        return None if self.handed is None else self.keys[self.handed]
+
 
 def choose(observed: Observed, known: Known, now: float) -> Chosen:
     """The keys of a ModelAccess from now on.
@@ -72,8 +77,7 @@ def choose(observed: Observed, known: Known, now: float) -> Chosen:
         if handed is None or generation >= handed:
             continue
         key = keys[generation]
-        # In whole seconds, as it is written.
-        begin = now // 1 if key.replaced_at is None else key.replaced_at
+        begin = _written(key.replaced_at, now)
         if (end := begin + spec.overlap) <= now:
             del keys[generation]
         else:
@@ -99,15 +103,18 @@ def choose(observed: Observed, known: Known, now: float) -> Chosen:
 
 
 def _listed_at(key: KeySecret, known: Known, now: float) -> float | None:
-    """Since when the router lists a key, as it is written; None if it does not.
+    """Since when the router lists a key, as it is written; None if it does not."""
+    if key.made is None or not known.lists(key.hash):
+        return None
+    return _written(key.listed_at, now)
+
+
+def _written(at: float | None, now: float) -> float:
+    """Since when something has been so, as it is written: in whole seconds.
 
     What was written is kept, unless it lies ahead: then someone else has written it.
     """
-    if key.made is None or not known.lists(key.hash):
-        return None
-    if key.listed_at is not None and key.listed_at <= now:
-        return key.listed_at
-    return now // 1
+    return now // 1 if at is None or at > now else at
 
 
 def _known_at(key: KeySecret) -> float:

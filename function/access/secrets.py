@@ -23,7 +23,7 @@ def build(observed: Observed, chosen: Chosen, accepted: Accepted) -> dict[str, D
         f"{names.RESOURCE_KEY}{generation}": DesiredResource(_key(application, key), ready=True)
         for generation, key in chosen.keys.items()
     }
-    handed = None if chosen.handed is None else chosen.keys.get(chosen.handed)
+    handed = chosen.handed_key
     url = f"{accepted.url}/v1" if accepted.url else "" if before is None else before.url
     if handed is not None and (url or before is not None):
         resources[names.RESOURCE_SECRET] = DesiredResource(

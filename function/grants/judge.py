@@ -88,8 +88,8 @@ def judge(offer: Offer, spec: AccessSpec, namespace: str, now: float) -> Verdict
     if spec.end is not None and spec.end <= now:
         return Verdict(
             names.REASON_EXPIRED,
-            "spec.expiresAt is in the past, so the gateway no longer accepts the key: set a later "
-            "one, or delete the ModelAccess.",
+            "spec.expiresAt is in the past, so the gateway no longer accepts the key, or will not "
+            "once it knows of that date: set a later one, or delete the ModelAccess.",
         )
     grant = None if offer.access is None else offer.access.grant_for(namespace)
     if grant is None:

@@ -1,9 +1,7 @@
 """What a router offers to those who have keys of their own."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from function import globs
 from function.api import Spec
@@ -28,16 +26,10 @@ class Offer:
 
     def has(self, pattern: str) -> bool:
         """Whether something that a pattern stands for can be called."""
-        if globs.STAR not in pattern and pattern in self._exact:
+        if pattern in self._exact:
             return True
-        if globs.STAR in pattern:
-            begin, _, end = pattern.partition(globs.STAR)
-            least = len(begin) + len(end)
-            if any(
-                len(name) >= least and name.startswith(begin) and name.endswith(end)
-                for name in self._exact
-            ):
-                return True
+        if globs.STAR in pattern and any(globs.takes(pattern, name) for name in self._exact):
+            return True
         return any(globs.intersect(pattern, offered) for offered in self._wildcards)
 
     @cached_property
@@ -58,11 +50,7 @@ def of(spec: Spec) -> Offer:
     """What a router with this spec offers."""
     return Offer(
         access=spec.wanted_access,
-        models=_distinct(model.offered_as for model in spec.called_models),
+        models=tuple(dict.fromkeys(model.offered_as for model in spec.called_models)),
         mcp_servers=tuple(server.name for server in spec.mcp_servers),
         counts=spec.shared_redis is not None,
     )
-
-
-def _distinct(names: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))

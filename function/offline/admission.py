@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterator
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from function import names, shapes
 from function.api import Spec, paths
@@ -63,13 +63,10 @@ def problems(found: Found) -> Iterator[Problem]:
 def _unknown_of_access(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """The unknown fields of a ModelAccess, each as its path and one sentence about it."""
     spec = manifest.get("spec")
-    own = {k: v for k, v in spec.items() if k not in names.MACHINERY} if _is(spec) else spec
-    for path in (*sorted(manifest.keys() - _MEMBERS), *paths.unknown(AccessSpec, own, "spec")):
+    if isinstance(spec, dict):
+        spec = {name: value for name, value in spec.items() if name not in names.MACHINERY}
+    for path in (*sorted(manifest.keys() - _MEMBERS), *paths.unknown(AccessSpec, spec, "spec")):
         yield path, f"unknown field {shorten(path)}: remove it or fix the spelling"
-
-
-def _is(value: object) -> TypeGuard[Manifest]:
-    return isinstance(value, dict)
 
 
 def admitted(manifest: Manifest) -> Manifest:
