@@ -21,7 +21,10 @@ _REDIS_URL: Final = "REDIS_URL"
 
 _SAME: Final = ("replicas", "resources", "topologySpreadConstraints")
 _NO_DATABASE: Final[Mapping[str, str]] = {
-    "database": "virtual keys, teams, budgets and users need a database; applications get keys by ModelAccess",
+    "database": (
+        "virtual keys, teams, budgets and users need a database; applications get keys by "
+        "ModelAccess"
+    ),
     "configSync": "it is about a database",
     "adminUI": "there is no user interface",
     "sso": "there is no user interface",
