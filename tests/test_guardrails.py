@@ -495,6 +495,21 @@ def test_no_call_switches_a_guardrail_off(running: Running, said: Manifest) -> N
     assert (status == REFUSED) if not sent else ("zebra" not in sent), said
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+def test_no_other_name_of_a_model_leads_past_its_guardrails(running: Running, path: str) -> None:
+    """LiteLLM also takes a deployment's ID, the provider's name, and several names at once."""
+    key = {"Authorization": f"Bearer {running.gateway.key}"}
+    _, listed = running.gateway.text("/v1/model/info", key)
+    (own_id,) = (
+        model["model_info"]["id"]
+        for model in json.loads(listed)["data"]
+        if model["model_name"] == "words"
+    )
+    for model in (own_id, "hosted_vllm/m", "words,free", "free, words"):
+        status, said, sent = running.ask(model, "no yeti here", path=path)
+        assert (status in (REFUSED, FAILED), sent) == (True, ""), (model, said)
+
+
 def test_no_header_or_query_switches_a_guardrail_off(running: Running) -> None:
     before = len(running.provider.calls)
     body = {"model": "words", "messages": [{"role": "user", "content": "a zebra"}]}

@@ -50,6 +50,7 @@ from fastapi import HTTPException
 from litellm._logging import verbose_proxy_logger
 from litellm.exceptions import BlockedPiiEntityError
 from litellm.integrations.custom_guardrail import CustomGuardrail, is_guardrail_intervention
+from litellm.proxy import proxy_server
 from litellm.proxy import utils as proxy_utils
 from litellm.proxy.common_utils.callback_utils import add_guardrail_to_applied_guardrails_header
 from litellm.proxy.guardrails import guardrail_registry
@@ -129,10 +130,10 @@ class _Guard:
         """Whether it is on for a call.
 
         Args:
-            model: what the call asks for; anything but a text counts as each model.
+            model: what the call asks for; what is not the name of one model counts as each model.
             asked: the guardrails that the call asks for.
         """
-        if self._models is None or not isinstance(model, str):
+        if self._models is None or not isinstance(model, str) or _is_no_name(model):
             return True
         if any(pattern.fullmatch(model) for pattern in self._models):
             return True
@@ -185,6 +186,19 @@ class _Guard:
         if self.kind == "presidio":
             return isinstance(error, BlockedPiiEntityError)
         return isinstance(error, Exception) and is_guardrail_intervention(error)
+
+
+def _is_no_name(model: str) -> bool:
+    """Whether LiteLLM may find models by a text that is not the name of one.
+
+    It also takes several names with commas, the ID of a deployment, the provider's name for its
+    model, and an alias of LiteLLM's own.
+    """
+    router = proxy_server.llm_router
+    return "," in model or (
+        model not in router.model_names
+        and (router.is_recognized_model(model) or model in router.deployment_names)
+    )
 
 
 def _pattern(model: str) -> re.Pattern[str]:
