@@ -85,9 +85,11 @@ _SEEN_STREAMS: Final = {"litellm_content_filter": frozenset({"/chat/completions"
 
 _TEXTS: Final = (
     *("messages", "system", "instructions", "prompt", "suffix", "prediction", "input"),
-    *("query", "documents"),
+    *("query", "documents", "instruction", "chat_template_kwargs"),
 )
 """The parameters of a call that hold its texts."""
+_FREE: Final = frozenset({"arguments", "chat_template_kwargs", "env", "input", "variables"})
+"""The objects of these whose members have names of the client's own: each may hold a text."""
 _NO_TEXTS: Final = frozenset(
     (
         *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "item_id", "file_id"),
@@ -96,7 +98,7 @@ _NO_TEXTS: Final = frozenset(
         *("cache_control",),
     )
 )
-"""The members of these that hold names, and what is no text."""
+"""The members of all others that hold names, and what is no text."""
 _THOUGHTS: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})
 """What a model has thought and wants back as it was; it is signed."""
 
@@ -371,8 +373,16 @@ async def _shown(callback: Any, data: dict[str, Any]) -> list[tuple[tuple[Any, A
     return list(zip(places, found, strict=True))
 
 
-def _places(holder: Any, key: Any) -> Iterator[tuple[Any, Any]]:
+def _places(
+    holder: Any, key: Any, listed_in: Any = None, *, free: bool = False
+) -> Iterator[tuple[Any, Any]]:
     """Where the texts are in a member of an object or list: holders and keys.
+
+    Args:
+        holder: the object or list.
+        key: which member.
+        listed_in: the key of the holder, if that is a list.
+        free: whether it is in an object whose members have names of the client's own.
 
     Raises:
         HTTPException: it is a text in numbers, which no guardrail can read.
@@ -381,16 +391,22 @@ def _places(holder: Any, key: Any) -> Iterator[tuple[Any, Any]]:
     match value:
         case str() if value.strip():
             yield holder, key
-        case int() if isinstance(holder, list):
+        case int() if isinstance(holder, list) and not free:
             raise HTTPException(
                 400, {"error": "Send text rather than token IDs, which guardrails cannot read."}
             )
         case list():
             for i in range(len(value)):
-                yield from _places(value, i)
-        case dict() if value.get("type") not in _THOUGHTS:
+                yield from _places(value, i, key, free=free)
+        case dict() if free or key in _FREE:
             for name in value:
-                is_plain = name == "data" and value.get("type") == "text"
+                yield from _places(value, name, free=True)
+        case dict() if value.get("type") not in _THOUGHTS:
+            for name, member in value.items():
+                # A document to be ranked may have a text under any name.
+                is_plain = (name == "data" and value.get("type") == "text") or (
+                    listed_in == "documents" and isinstance(member, str)
+                )
                 if name not in _NO_TEXTS or is_plain:
                     yield from _places(value, name)
 
