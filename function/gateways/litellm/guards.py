@@ -58,7 +58,6 @@ from litellm.proxy.guardrails.guardrail_hooks import presidio
 from starlette._utils import get_route_path
 
 _Message: TypeAlias = MutableMapping[str, Any]
-_Receive: TypeAlias = Callable[[], Awaitable[_Message]]
 _Hook: TypeAlias = Callable[..., Awaitable[Any]]
 
 _CONFIG: Final = Path(__file__).with_name("config.yaml")
@@ -75,11 +74,14 @@ _SEEN: Final = {
 }
 """Where LiteLLM shows guardrails the texts of calls, or of answers."""
 _HOLDS_NO_TEXT: Final = frozenset(
-    {"/embeddings", "/images/generations", "/images/edits", "/audio/speech", "/rerank"}
+    (
+        *("/embeddings", "/images/generations", "/images/edits", "/audio/speech", "/rerank"),
+        "/messages/count_tokens",
+    )
 )
 """Where an answer has no text of a model's own."""
 _STREAMS: Final = frozenset({"/chat/completions", "/messages"})
-"""The same of answers that are streamed. LiteLLM lets others through as they are."""
+"""Where LiteLLM shows guardrails streamed answers. It lets others through as they are."""
 _SEEN_STREAMS: Final = {"litellm_content_filter": frozenset({"/chat/completions"})}
 """For a kind whose masks LiteLLM drops in other streams."""
 
@@ -144,10 +146,8 @@ class _Guard:
     def unseen(self, path: str, *, streams: bool) -> str | None:
         """What of a kind of call it would not see."""
         kind = re.sub(r"\A/v[12]/", "/", path)
-        if kind == "/messages/count_tokens" and not self.modes & {"pre_call", "during_call"}:
-            return None
         for mode in sorted(self.modes):
-            if mode == "post_call" and (kind in _HOLDS_NO_TEXT or kind.endswith("count_tokens")):
+            if mode == "post_call" and kind in _HOLDS_NO_TEXT:
                 continue
             if kind not in _SEEN[mode]:
                 return "an answer of" if mode == "post_call" else "the text of"
@@ -413,23 +413,21 @@ def _places(
 
 def _pass_through(guards: _Guards) -> None:
     """Has the gate check calls against the guardrails, and open what they may ask for."""
-    closed = gate.Gate._judged
+    read_object, read_form = gate._object, gate._form
     if any(guard.may_be_asked_for for guard in guards.all):
         gate._BODY |= {"guardrails"}
 
-    async def judged(door: Any, scope: _Message, receive: _Receive) -> _Receive:
-        passed: _Receive = await closed(door, scope, receive)
-        path = get_route_path(scope)
-        if scope.get("method") != "POST" or path not in gate._JSON | gate._FORM:
-            return passed
-        body = await gate._whole(passed)
-        is_form = path in gate._FORM
-        said = await gate._form(scope, body) if is_form else gate._object(scope, body)
-        guards.check(path, said)
-        again: _Receive = gate._again(body, receive)
-        return again
+    def object_(scope: _Message, body: bytes) -> list[tuple[str, Any]]:
+        said: list[tuple[str, Any]] = read_object(scope, body)
+        guards.check(get_route_path(scope), said)
+        return said
 
-    gate.Gate._judged = judged
+    async def form(scope: _Message, body: bytes) -> list[tuple[str, Any]]:
+        said: list[tuple[str, Any]] = await read_form(scope, body)
+        guards.check(get_route_path(scope), said)
+        return said
+
+    gate._object, gate._form = object_, form
 
 
 # -- One guardrail
