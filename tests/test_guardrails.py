@@ -447,6 +447,29 @@ def test_every_text_of_a_call_is_shown(running: Running) -> None:
         assert "yeti" in said, path
 
 
+def test_texts_are_shown_under_whatever_name_a_client_gives_them(running: Running) -> None:
+    """Under some, such as `name` and `url`, there is otherwise no text."""
+    named = {"name": "zebra", "type": "thinking", "at": [{"url": "zebra", "size": [1, 2]}]}
+    use = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": named}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "zebra"}
+    messages = [
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": [use]},
+        {"role": "user", "content": [result]},
+    ]
+    more: Manifest = {"messages": messages, "max_tokens": 9}
+    _, _, sent = running.ask("words", None, path="/v1/messages", **more)
+    assert ("zebra" in sent, sent.count("REDACTED"), "[1, 2]" in sent) == (False, 3, True)
+    for path, body in (
+        ("/v1/chat/completions", {"chat_template_kwargs": {"name": "zebra"}}),
+        ("/v1/responses", {"prompt": {"id": "p", "variables": {"name": "zebra"}}}),
+        ("/v1/rerank", {"query": "q", "documents": [{"name": "zebra"}], "rank_fields": ["name"]}),
+        ("/v1/rerank", {"query": "q", "documents": ["b"], "instruction": "zebra"}),
+    ):
+        status, said, sent = running.ask("words", path=path, **body)
+        assert (status, "zebra" in sent, sent.count("REDACTED")) == (OPEN, False, 1), (path, said)
+
+
 @pytest.mark.parametrize(
     ("model", "path", "more"),
     [
@@ -493,6 +516,21 @@ SWITCHES: list[Manifest] = [
 def test_no_call_switches_a_guardrail_off(running: Running, said: Manifest) -> None:
     status, _, sent = running.ask("words", "a zebra", **said)
     assert (status == REFUSED) if not sent else ("zebra" not in sent), said
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+def test_no_other_name_of_a_model_leads_past_its_guardrails(running: Running, path: str) -> None:
+    """LiteLLM also takes a deployment's ID, the provider's name, and several names at once."""
+    key = {"Authorization": f"Bearer {running.gateway.key}"}
+    _, listed = running.gateway.text("/v1/model/info", key)
+    (own_id,) = (
+        model["model_info"]["id"]
+        for model in json.loads(listed)["data"]
+        if model["model_name"] == "words"
+    )
+    for model in (own_id, "hosted_vllm/m", "words,free", "free, words"):
+        status, said, sent = running.ask(model, "no yeti here", path=path)
+        assert (status in (REFUSED, FAILED), sent) == (True, ""), (model, said)
 
 
 def test_no_header_or_query_switches_a_guardrail_off(running: Running) -> None:

@@ -9,11 +9,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 
 import grpc
 
+from tests.support.served import Served
 from tests.support.tools import CACHE
 
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
@@ -43,7 +43,7 @@ class Span:
     resource: dict[str, Any]
 
 
-class Collector:
+class Collector(Served):
     """Two servers on free ports of 127.0.0.1 for the length of a `with` block."""
 
     def __init__(self) -> None:
@@ -51,8 +51,7 @@ class Collector:
         self.answers = threading.Event()
         """Whether it answers. Until it does, or its block ends, it keeps who calls waiting."""
         self.answers.set()
-        self._http = _Server(self)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
+        super().__init__(_Server(self))
         self._grpc = grpc.server(ThreadPoolExecutor(2))
         methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             "Export": grpc.unary_unary_rpc_method_handler(self._export)
@@ -66,7 +65,7 @@ class Collector:
     def urls(self) -> dict[str, str]:
         """Where it listens, by the protocol."""
         return {
-            "HTTP": f"http://127.0.0.1:{self._http.server_port}",
+            "HTTP": self.url,
             "GRPC": f"http://127.0.0.1:{self._port}",
         }
 
@@ -87,22 +86,14 @@ class Collector:
         """All spans that came in."""
         return [span for export in self.exports for span in _spans(export.message)]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._grpc.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def release(self) -> None:
+        """Lets go of who calls, by both protocols."""
         self.answers.set()
         self._grpc.stop(None).wait()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+
+    def __enter__(self) -> Self:
+        self._grpc.start()
+        return super().__enter__()
 
 
 class _Server(ThreadingHTTPServer):

@@ -8,8 +8,9 @@ harmful. The server can be made to be away, to fail, to answer with something el
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
+
+from tests.support.served import Served
 
 NAME = "Ada Lovelace"
 BAD = "harmful words"
@@ -17,7 +18,7 @@ BAD = "harmful words"
 State = Literal["well", "refusing", "failing", "babbling", "wrong", "empty", "hanging"]
 
 
-class Services:
+class Services(Served):
     """The services on a free port of 127.0.0.1 for the length of a `with` block."""
 
     def __init__(self) -> None:
@@ -26,39 +27,29 @@ class Services:
         self.asked: list[tuple[str, dict[str, str], Any]] = []
         """The path, the headers in lower case, and the body of all that they were asked."""
         self.released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.services = self  # type: ignore[attr-defined]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    @property
-    def url(self) -> str:
-        """The base of every path."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_Server(self))
 
     def texts(self, end: str) -> list[str]:
         """What was asked on paths that end so, as text."""
         return [json.dumps(body) for path, _, body in self.asked if path.endswith(end)]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def release(self) -> None:
+        """Lets go of the calls that hang."""
         self.released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def __init__(self, services: Services) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.services = services
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
     def do_POST(self) -> None:
         """Answers as the service at the path does, or as the state says."""
-        services: Services = self.server.services  # type: ignore[attr-defined]
+        services = self.server.services
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         headers = {name.lower(): value for name, value in self.headers.items()}
         services.asked.append((self.path, headers, body))

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.support.served import Served
 
 ANSWER = "pong"
 """What every model says."""
@@ -59,7 +60,7 @@ class Call:
         return self.method == "POST" and self.path != "/api/show"
 
 
-class Upstream:
+class Upstream(Served):
     """A server on a free port of 127.0.0.1 for the length of a `with` block."""
 
     def __init__(self) -> None:
@@ -90,17 +91,12 @@ class Upstream:
         """How many of models' calls were at work at once, at most."""
         self._released = threading.Event()
         self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        super().__init__(self._server)
 
     @property
     def asked(self) -> int:
         """How many of models' calls came in so far."""
         return sum(call.is_models for call in self.calls)
-
-    @property
-    def url(self) -> str:
-        """The base of every path, without a slash at its end."""
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     def reset(self) -> None:
         """Makes it as it was at first; calls that a gateway no longer waits for are over then."""
@@ -115,20 +111,9 @@ class Upstream:
         """Keeps a call waiting, until it is reset at the latest."""
         self._released.wait(seconds)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def release(self) -> None:
+        """Lets go of the calls that are kept waiting."""
         self._released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

@@ -50,6 +50,7 @@ from fastapi import HTTPException
 from litellm._logging import verbose_proxy_logger
 from litellm.exceptions import BlockedPiiEntityError
 from litellm.integrations.custom_guardrail import CustomGuardrail, is_guardrail_intervention
+from litellm.proxy import proxy_server
 from litellm.proxy import utils as proxy_utils
 from litellm.proxy.common_utils.callback_utils import add_guardrail_to_applied_guardrails_header
 from litellm.proxy.guardrails import guardrail_registry
@@ -57,7 +58,6 @@ from litellm.proxy.guardrails.guardrail_hooks import presidio
 from starlette._utils import get_route_path
 
 _Message: TypeAlias = MutableMapping[str, Any]
-_Receive: TypeAlias = Callable[[], Awaitable[_Message]]
 _Hook: TypeAlias = Callable[..., Awaitable[Any]]
 
 _CONFIG: Final = Path(__file__).with_name("config.yaml")
@@ -74,19 +74,24 @@ _SEEN: Final = {
 }
 """Where LiteLLM shows guardrails the texts of calls, or of answers."""
 _HOLDS_NO_TEXT: Final = frozenset(
-    {"/embeddings", "/images/generations", "/images/edits", "/audio/speech", "/rerank"}
+    (
+        *("/embeddings", "/images/generations", "/images/edits", "/audio/speech", "/rerank"),
+        "/messages/count_tokens",
+    )
 )
 """Where an answer has no text of a model's own."""
 _STREAMS: Final = frozenset({"/chat/completions", "/messages"})
-"""The same of answers that are streamed. LiteLLM lets others through as they are."""
+"""Where LiteLLM shows guardrails streamed answers. It lets others through as they are."""
 _SEEN_STREAMS: Final = {"litellm_content_filter": frozenset({"/chat/completions"})}
 """For a kind whose masks LiteLLM drops in other streams."""
 
 _TEXTS: Final = (
     *("messages", "system", "instructions", "prompt", "suffix", "prediction", "input"),
-    *("query", "documents"),
+    *("query", "documents", "instruction", "chat_template_kwargs"),
 )
 """The parameters of a call that hold its texts."""
+_FREE: Final = frozenset({"arguments", "chat_template_kwargs", "env", "input", "variables"})
+"""The objects of these whose members have names of the client's own: each may hold a text."""
 _NO_TEXTS: Final = frozenset(
     (
         *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "item_id", "file_id"),
@@ -95,7 +100,7 @@ _NO_TEXTS: Final = frozenset(
         *("cache_control",),
     )
 )
-"""The members of these that hold names, and what is no text."""
+"""The members of all others that hold names, and what is no text."""
 _THOUGHTS: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})
 """What a model has thought and wants back as it was; it is signed."""
 
@@ -129,10 +134,10 @@ class _Guard:
         """Whether it is on for a call.
 
         Args:
-            model: what the call asks for; anything but a text counts as each model.
+            model: what the call asks for; what is not the name of one model counts as each model.
             asked: the guardrails that the call asks for.
         """
-        if self._models is None or not isinstance(model, str):
+        if self._models is None or not isinstance(model, str) or _is_no_name(model):
             return True
         if any(pattern.fullmatch(model) for pattern in self._models):
             return True
@@ -141,10 +146,8 @@ class _Guard:
     def unseen(self, path: str, *, streams: bool) -> str | None:
         """What of a kind of call it would not see."""
         kind = re.sub(r"\A/v[12]/", "/", path)
-        if kind == "/messages/count_tokens" and not self.modes & {"pre_call", "during_call"}:
-            return None
         for mode in sorted(self.modes):
-            if mode == "post_call" and (kind in _HOLDS_NO_TEXT or kind.endswith("count_tokens")):
+            if mode == "post_call" and kind in _HOLDS_NO_TEXT:
                 continue
             if kind not in _SEEN[mode]:
                 return "an answer of" if mode == "post_call" else "the text of"
@@ -185,6 +188,19 @@ class _Guard:
         if self.kind == "presidio":
             return isinstance(error, BlockedPiiEntityError)
         return isinstance(error, Exception) and is_guardrail_intervention(error)
+
+
+def _is_no_name(model: str) -> bool:
+    """Whether LiteLLM may find models by a text that is not the name of one.
+
+    It also takes several names with commas, the ID of a deployment, the provider's name for its
+    model, and an alias of LiteLLM's own.
+    """
+    router = proxy_server.llm_router
+    return "," in model or (
+        model not in router.model_names
+        and (router.is_recognized_model(model) or model in router.deployment_names)
+    )
 
 
 def _pattern(model: str) -> re.Pattern[str]:
@@ -357,8 +373,16 @@ async def _shown(callback: Any, data: dict[str, Any]) -> list[tuple[tuple[Any, A
     return list(zip(places, found, strict=True))
 
 
-def _places(holder: Any, key: Any) -> Iterator[tuple[Any, Any]]:
+def _places(
+    holder: Any, key: Any, listed_in: Any = None, *, free: bool = False
+) -> Iterator[tuple[Any, Any]]:
     """Where the texts are in a member of an object or list: holders and keys.
+
+    Args:
+        holder: the object or list.
+        key: which member.
+        listed_in: the key of the holder, if that is a list.
+        free: whether it is in an object whose members have names of the client's own.
 
     Raises:
         HTTPException: it is a text in numbers, which no guardrail can read.
@@ -367,39 +391,43 @@ def _places(holder: Any, key: Any) -> Iterator[tuple[Any, Any]]:
     match value:
         case str() if value.strip():
             yield holder, key
-        case int() if isinstance(holder, list):
+        case int() if isinstance(holder, list) and not free:
             raise HTTPException(
                 400, {"error": "Send text rather than token IDs, which guardrails cannot read."}
             )
         case list():
             for i in range(len(value)):
-                yield from _places(value, i)
-        case dict() if value.get("type") not in _THOUGHTS:
+                yield from _places(value, i, key, free=free)
+        case dict() if free or key in _FREE:
             for name in value:
-                is_plain = name == "data" and value.get("type") == "text"
+                yield from _places(value, name, free=True)
+        case dict() if value.get("type") not in _THOUGHTS:
+            for name, member in value.items():
+                # A document to be ranked may have a text under any name.
+                is_plain = (name == "data" and value.get("type") == "text") or (
+                    listed_in == "documents" and isinstance(member, str)
+                )
                 if name not in _NO_TEXTS or is_plain:
                     yield from _places(value, name)
 
 
 def _pass_through(guards: _Guards) -> None:
     """Has the gate check calls against the guardrails, and open what they may ask for."""
-    closed = gate.Gate._judged
+    read_object, read_form = gate._object, gate._form
     if any(guard.may_be_asked_for for guard in guards.all):
         gate._BODY |= {"guardrails"}
 
-    async def judged(door: Any, scope: _Message, receive: _Receive) -> _Receive:
-        passed: _Receive = await closed(door, scope, receive)
-        path = get_route_path(scope)
-        if scope.get("method") != "POST" or path not in gate._JSON | gate._FORM:
-            return passed
-        body = await gate._whole(passed)
-        is_form = path in gate._FORM
-        said = await gate._form(scope, body) if is_form else gate._object(scope, body)
-        guards.check(path, said)
-        again: _Receive = gate._again(body, receive)
-        return again
+    def object_(scope: _Message, body: bytes) -> list[tuple[str, Any]]:
+        said: list[tuple[str, Any]] = read_object(scope, body)
+        guards.check(get_route_path(scope), said)
+        return said
 
-    gate.Gate._judged = judged
+    async def form(scope: _Message, body: bytes) -> list[tuple[str, Any]]:
+        said: list[tuple[str, Any]] = await read_form(scope, body)
+        guards.check(get_route_path(scope), said)
+        return said
+
+    gate._object, gate._form = object_, form
 
 
 # -- One guardrail
